@@ -1,0 +1,62 @@
+# Every target does its own set-up. `make` alone says what there is.
+#
+#   PYTHON=...    the Python (3.11 or later) to build the environment with; default: the newest supported on PATH
+#   WORKERS=n     processes for the tests (2)
+#   PROFILE=...   Hypothesis profile for `make test`: default, ci or fuzz (ci: 1,000 examples for each property)
+#   SECONDS=n     how long `make fuzz` runs (60)
+#   COUNT=n       requests that `make parity` compares (20,000)
+#   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind parity and bench
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+WORKERS ?= 2
+PROFILE ?= ci
+COUNT ?= 20000
+ARGS ?=
+# bash has a variable of this name, so make would inherit nothing useful from the environment.
+SECONDS := 60
+
+PY := .venv/bin/python
+export PYTHON
+# The daemons live where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: help venv test lint fuzz parity bench wheel-test lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+venv: ## make .venv, or repair it
+	@.ci/venv
+
+test: venv ## set everything up and run the tests
+	@.ci/system-tools
+	DHCPCORE_HYPOTHESIS_PROFILE=$(PROFILE) $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: venv ## ruff, mypy --strict, import contracts, purity
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) -m pytest -q tests/unit/test_purity.py
+
+fuzz: venv ## run the property tests with fresh seeds for SECONDS
+	$(PY) .ci/fuzz.py $(SECONDS) -n $(WORKERS) --dist worksteal $(ARGS)
+
+parity: venv ## compare our output with the stock agent's, byte by byte (network, once)
+	@.ci/stock
+	$(PY) tests/parity/compare.py --count $(COUNT) $(ARGS)
+
+bench: venv ## measure ours against the stock agent in one run (network, once)
+	@.ci/stock
+	$(PY) bench/run.py $(ARGS)
+
+wheel-test: venv ## build the wheel and use it outside the checkout
+	@.ci/wheel-test
+
+lock: ## write .ci/*.lock anew from pyproject.toml (network)
+	@.ci/lock
+
+clean: ## remove what the other targets made
+	rm -rf .venv .venv-lock .venv-stock .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

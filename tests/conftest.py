@@ -1,0 +1,67 @@
+"""Hypothesis profiles, and a tally of the examples that ran.
+
+The profile is chosen by the environment, because xdist's workers inherit it:
+
+- DHCPCORE_HYPOTHESIS_PROFILE: `default` (100 examples, random), `ci` (1,000 examples, the same ones every time, so that
+  a red build is red again when it is repeated) or `fuzz` (random; what `make fuzz` uses).
+- DHCPCORE_FUZZ_EXAMPLES, DHCPCORE_FUZZ_UNTIL (fuzz only): examples for each property; the time, in seconds of the
+  Unix epoch, after which no further property is begun.
+
+Knows nothing of dhcpcore itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROFILE: Final = os.environ.get("DHCPCORE_HYPOTHESIS_PROFILE", "default")
+FUZZ_UNTIL: Final = float(os.environ.get("DHCPCORE_FUZZ_UNTIL", "inf"))
+
+# A machine shared by two workers is slow now and then; that is no property of the code under test.
+_PATIENT: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+settings.register_profile("default", _PATIENT, max_examples=100)
+settings.register_profile("ci", _PATIENT, max_examples=1000, derandomize=True, print_blob=True)
+settings.register_profile(
+    "fuzz", _PATIENT, max_examples=int(os.environ.get("DHCPCORE_FUZZ_EXAMPLES", "1000")), print_blob=True
+)
+settings.load_profile(PROFILE)
+
+# The line of Hypothesis's own statistics, one for each phase; tests/unit/test_tally.py holds it against the real text.
+_COUNTS: Final = re.compile(r"^ +- (\d+) passing, (\d+) failing, and \d+ invalid test cases", re.MULTILINE)
+
+
+def examples_in(statistics: str) -> int:
+    """How many examples one property ran, from the statistics text of Hypothesis (invalid ones do not count)."""
+    return sum(int(passing) + int(failing) for passing, failing in _COUNTS.findall(statistics))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if PROFILE == "fuzz" and time.time() >= FUZZ_UNTIL:
+        pytest.skip("the time for fuzzing is over")
+
+
+def _tallies(reporter: pytest.TerminalReporter) -> Iterator[tuple[int, str]]:
+    for reports in reporter.stats.values():
+        for report in reports:
+            if statistics := getattr(report, "_hypothesis_stats", None):
+                yield examples_in(statistics), report.nodeid
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tallies = sorted(_tallies(terminalreporter))
+    if tallies or PROFILE == "fuzz":  # .ci/fuzz.py reads this line
+        total = sum(count for count, _ in tallies)
+        fewest, where = tallies[0] if tallies else (0, "none ran")
+        terminalreporter.write_line(
+            f"profile {PROFILE}: {len(tallies):,} properties, {total:,} examples (fewest: {fewest:,}, {where})"
+        )
