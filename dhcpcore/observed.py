@@ -1,0 +1,84 @@
+"""What adapters found on the host, before anyone decided what it means.
+
+Values only.  Everything may be garbage: texts come from disk and /proc as they are.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from dhcpcore.model.spec import InstanceKey, Route
+
+
+@frozen(kw_only=True)
+class ObservedProcess:
+    """A live dnsmasq or haproxy.
+
+    Attributes:
+        program: ``dnsmasq`` or ``haproxy``.
+        owner: told from its command line: the instance's directory below dhcp_confs, or the proxy id.
+        argv: its command line; started: an opaque mark that differs between two processes of one pid.
+        namespace: the named network namespace it runs in, None when that has no name.
+    """
+
+    program: str
+    owner: str
+    pid: int
+    argv: tuple[str, ...]
+    namespace: str | None = None
+    started: str = ""
+
+
+@frozen(kw_only=True)
+class ObservedDevice:
+    """A device in a DHCP namespace (or the namespace alone, with an empty name)."""
+
+    namespace: str
+    name: str = ""
+    mac_address: str = ""
+    mtu: int = 0
+    up: bool = True
+    addresses: tuple[str, ...] = ()
+    tentative: tuple[str, ...] = ()
+    dadfailed: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+@frozen(kw_only=True)
+class ObservedInstance:
+    """All that was found of one instance; None or empty where there was nothing.
+
+    Attributes:
+        dirty: a mark says that files were written and may not have been loaded.
+        interface: contents of the file `interface`.
+    """
+
+    key: InstanceKey
+    process: ObservedProcess | None = None
+    host: str | None = None
+    addn_hosts: str | None = None
+    opts: str | None = None
+    leases: str | None = None
+    interface: str | None = None
+    dirty: bool = False
+    device: ObservedDevice | None = None
+
+
+@frozen(kw_only=True)
+class ObservedProxy:
+    """A metadata proxy found on the host."""
+
+    network_id: str
+    proxy_id: str
+    process: ObservedProcess | None = None
+    config: str | None = None
+
+
+@frozen(kw_only=True)
+class ObservedHost:
+    """Everything found on the host at one time."""
+
+    instances: tuple[ObservedInstance, ...] = ()
+    proxies: tuple[ObservedProxy, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    stray_devices: tuple[ObservedDevice, ...] = ()
