@@ -1,0 +1,91 @@
+"""`fold_event`: one event into the state.  Pure and total: any event in any state gives a state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import evolve
+
+from dhcpcore import events
+from dhcpcore.state import notifications, outcomes
+from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
+from dhcpcore.state.answers import let_go
+from dhcpcore.state.observation import host_observed
+
+
+def fold_event(event: events.Event, state: AgentState) -> AgentState:
+    """The state after `event`.
+
+    Args:
+        event: what happened; `event.at` in monotonic seconds.
+        state: what was known before.
+
+    Raises:
+        TypeError: `event` is none of `dhcpcore.events`.
+    """
+    try:
+        fold = _FOLD[type(event)]
+    except KeyError:
+        raise TypeError(f"not an event: {type(event).__name__}") from None
+    return fold(event, evolve(state, seq=state.seq + 1))
+
+
+def fold_events(many: Iterable[events.Event], state: AgentState) -> AgentState:
+    """The state after all of `many`, in order."""
+    for event in many:
+        state = fold_event(event, state)
+    return state
+
+
+def _resync_requested(event: events.ResyncRequested, state: AgentState) -> AgentState:
+    if event.network_id is None:
+        return need_full_fetch(state, event.reason)
+    return put(state, need_fetch(state.record(event.network_id), state.seq, event.reason))
+
+
+def _settings_changed(event: events.SettingsChanged, state: AgentState) -> AgentState:
+    return _touch_all(evolve(state, settings=event.settings))
+
+
+def _capabilities_changed(event: events.CapabilitiesChanged, state: AgentState) -> AgentState:
+    return _touch_all(evolve(state, capabilities=event.capabilities))
+
+
+def _touch_all(state: AgentState) -> AgentState:
+    for network_id in state.networks:
+        state = touch(state, network_id)
+    return state
+
+
+def _host_observed(event: events.HostObserved, state: AgentState) -> AgentState:
+    return host_observed(state, event.observed, None, -1, event.at)
+
+
+def _disable_forced(event: events.DisableForced, state: AgentState) -> AgentState:
+    return let_go(state)
+
+
+_FOLD: dict[type[events.Event], Callable[[Any, AgentState], AgentState]] = {
+    events.NetworkCreated: notifications.network_created,
+    events.NetworkUpdated: notifications.network_updated,
+    events.NetworkDeleted: notifications.network_deleted,
+    events.SubnetCreated: notifications.subnet_changed,
+    events.SubnetUpdated: notifications.subnet_changed,
+    events.SubnetDeleted: notifications.subnet_deleted,
+    events.PortCreated: notifications.port_changed,
+    events.PortUpdated: notifications.port_changed,
+    events.PortDeleted: notifications.port_deleted,
+    events.AgentUpdated: notifications.agent_updated,
+    events.PayloadRefused: notifications.payload_refused,
+    events.ResyncRequested: _resync_requested,
+    events.DisableForced: _disable_forced,
+    events.SettingsChanged: _settings_changed,
+    events.CapabilitiesChanged: _capabilities_changed,
+    events.HostObserved: _host_observed,
+    events.ProcessDied: outcomes.process_died,
+    events.ProxyDied: outcomes.proxy_died,
+    events.PlanStarted: outcomes.plan_started,
+    events.ActionSucceeded: outcomes.action_succeeded,
+    events.ActionFailed: outcomes.action_failed,
+}

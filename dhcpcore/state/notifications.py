@@ -1,0 +1,214 @@
+"""Folding what the server tells unasked: networks, subnets and ports that came, changed or went.
+
+Notifications may come late, twice, in any order, or never.  So each is applied only as far as it can be trusted by
+itself, and anything it leaves in doubt is asked of the server: one fetch of that one network.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dhcpcore import events
+from dhcpcore.model.port import Port
+from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
+from dhcpcore.state.ports import find_port, is_ours, with_port, without_port
+from dhcpcore.state.records import NetworkRecord
+
+
+def network_created(event: events.NetworkCreated, state: AgentState) -> AgentState:
+    """This agent shall serve the network; the notification holds its id only."""
+    record = evolve(state.record(event.network_id), event_seq=state.seq)
+    if record.removal == "deleted":
+        record = evolve(record, removal=None)
+    return put(state, need_fetch(record, state.seq, "network created"))
+
+
+def network_updated(event: events.NetworkUpdated, state: AgentState) -> AgentState:
+    """MTU, admin state and the list of subnets are in the notification; a new name changes nothing (museum L11)."""
+    record = state.networks.get(event.network_id)
+    if record is None or record.desired is None:
+        if record is not None and record.removal == "deleted":
+            return state  # told of a network that was taken from us before
+        if not event.admin_state_up:
+            return state
+        return put(state, need_fetch(state.record(event.network_id), state.seq, "network updated"))
+    network = record.desired
+    if event.subnet_ids is not None and set(event.subnet_ids) != {s.id for s in network.all_subnets}:
+        record = need_fetch(record, state.seq, "subnets of the network changed")
+    mtu = network.mtu if event.mtu is None else event.mtu
+    if (mtu, event.admin_state_up) != (network.mtu, network.admin_state_up):
+        # An older update that comes late would undo a newer one: the server is asked as well, the answer wins.
+        record = evolve(record, desired=evolve(network, mtu=mtu, admin_state_up=event.admin_state_up))
+        record = need_fetch(evolve(record, event_seq=state.seq), state.seq, "network updated")
+    elif record is state.networks[event.network_id]:
+        return state
+    return put(state, record)
+
+
+def network_deleted(event: events.NetworkDeleted, state: AgentState) -> AgentState:
+    """Deleted, or taken from this agent: never braked."""
+    record = state.networks.get(event.network_id)
+    if record is None:
+        if not state.fetching:
+            return state
+        # An answer that was sent before may still list it: remember until no answer is under way.
+        record = NetworkRecord(id=event.network_id)
+    return drop_desired(state, evolve(record, event_seq=state.seq), "deleted")
+
+
+def drop_desired(state: AgentState, record: NetworkRecord, removal: str) -> AgentState:
+    """`state` in which nothing is wanted of a network any more; what is served of it remains to be disabled."""
+    assert removal in ("deleted", "unlisted")
+    gone = evolve(
+        record,
+        desired=None,
+        removal="deleted" if removal == "deleted" else "unlisted",
+        addresses=type(record.addresses)(),
+        need=None,
+        need_retry=None,
+        claim_retry=None,
+        awaiting_ready=type(record.awaiting_ready)(),
+        accepted=type(record.accepted)(),
+    )
+    if record.desired is not None:
+        queue = state.ready.queue
+        for port in record.desired.ports:
+            if port.id in queue:
+                queue = queue.delete(port.id)
+        if queue is not state.ready.queue:
+            state = evolve(state, ready=evolve(state.ready, queue=queue))
+    if gone.is_empty and state.fetching and removal == "deleted":
+        return evolve(state, networks=state.networks.set(gone.id, gone), late=state.late.set(gone.id, state.seq))
+    return put(state, gone)
+
+
+def subnet_changed(event: events.SubnetCreated | events.SubnetUpdated, state: AgentState) -> AgentState:
+    """A subnet's revision number does not grow with every change (it was 0 throughout): ask for the network."""
+    network_id = event.subnet.network_id
+    record = state.networks.get(network_id)
+    if record is not None and record.desired is None and record.removal == "deleted":
+        return state
+    if record is not None and record.desired is not None and event.subnet in record.desired.all_subnets:
+        return state  # told again
+    return put(state, need_fetch(state.record(network_id), state.seq, f"subnet {event.subnet.id} changed"))
+
+
+def subnet_deleted(event: events.SubnetDeleted, state: AgentState) -> AgentState:
+    """The subnet goes at once; the network is asked for, because routes of its neighbours name it."""
+    network_id = event.network_id or _network_of_subnet(state, event.subnet_id)
+    record = state.networks.get(network_id) if network_id is not None else None
+    if record is None or record.desired is None:
+        return state
+    network = record.desired
+    if all(subnet.id != event.subnet_id for subnet in network.all_subnets):
+        return state
+    network = evolve(
+        network,
+        subnets=tuple(s for s in network.subnets if s.id != event.subnet_id),
+        non_local_subnets=tuple(s for s in network.non_local_subnets if s.id != event.subnet_id),
+    )
+    record = need_fetch(evolve(record, desired=network), state.seq, f"subnet {event.subnet_id} deleted")
+    return put(state, news(record))
+
+
+def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentState) -> AgentState:
+    """A port came or changed: stale, deleted and repeated ones change nothing (museum L5, Launchpad 1824802)."""
+    port = event.port
+    if port.id in state.tombstones:
+        return state
+    if state.fetching:
+        state = evolve(state, recent=state.recent.set(port.id, state.seq))
+    record = state.networks.get(port.network_id)
+    if record is None or record.desired is None:
+        if record is None or record.removal != "deleted":
+            return _note_late(state, port.network_id)
+        return state
+    position, known = find_port(record.desired, port.id)
+    if known is not None:
+        if known.revision_number > port.revision_number or known == port:
+            return state
+        if known.mac_address != port.mac_address or known.fixed_ips != port.fixed_ips:
+            state = _in_doubt_if_ours(state, record, known, port)
+            record = state.networks[port.network_id]
+    holders = {record.addresses.get(ip.ip_address, port.id) for ip in port.fixed_ips} - {port.id}
+    if holders:
+        # Another port holds the address: one of the two is stale, only the server knows which (Launchpad 1645835).
+        return put(state, need_fetch(record, state.seq, f"port {port.id} has the address of another port"))
+    record = with_port(record, port, position, known)
+    if not is_ours(state, port):
+        record = evolve(record, awaiting_ready=record.awaiting_ready.set(port.id, True))
+    return put(state, record)
+
+
+def _in_doubt_if_ours(state: AgentState, record: NetworkRecord, known: Port, port: Port) -> AgentState:
+    """Our own DHCP port was given other subnets: maybe a subnet is being deleted, so ask before claiming anything."""
+    if not is_ours(state, known):
+        return state
+    if {ip.subnet_id for ip in known.fixed_ips} == {ip.subnet_id for ip in port.fixed_ips}:
+        return state
+    return put(state, need_fetch(record, state.seq, "the DHCP port was changed"))
+
+
+def port_deleted(event: events.PortDeleted, state: AgentState) -> AgentState:
+    """A port went; remembered for a while, so that a late create does not bring it back."""
+    age = state.settings.tombstone_age
+    state = evolve(state, tombstones=state.tombstones.add(event.port_id, seq=state.seq, at=event.at, age=age))
+    if state.fetching:
+        state = evolve(state, recent=state.recent.set(event.port_id, state.seq))
+    if event.port_id in state.ready.queue:
+        state = evolve(state, ready=evolve(state.ready, queue=state.ready.queue.delete(event.port_id)))
+    network_id = event.network_id
+    if network_id is None:
+        network_id = _network_of_port(state, event.port_id)
+    record = state.networks.get(network_id) if network_id is not None else None
+    if record is None or record.desired is None:
+        return state
+    position, known = find_port(record.desired, event.port_id)
+    if known is None:
+        return state
+    record = news(without_port(record, position, known))
+    if is_ours(state, known):
+        record = need_fetch(record, state.seq, "the DHCP port was deleted")
+    return put(state, record)
+
+
+def agent_updated(event: events.AgentUpdated, state: AgentState) -> AgentState:
+    """The operator switched this agent on or off: the server's list follows, without a brake."""
+    return need_full_fetch(evolve(state, admin_state_up=event.admin_state_up), "agent updated")
+
+
+def payload_refused(event: events.PayloadRefused, state: AgentState) -> AgentState:
+    """A notification was unreadable: ask for its network, if it is one of ours."""
+    record = state.networks.get(event.network_id) if event.network_id is not None else None
+    if record is None or record.desired is None:
+        return state
+    return put(state, need_fetch(record, state.seq, "an unreadable notification"))
+
+
+def news(record: NetworkRecord) -> NetworkRecord:
+    """`record` after something that may have freed an address: a claim that waited for news may be tried again."""
+    if record.claim_retry is not None and record.claim_retry.not_before == float("inf"):
+        return evolve(record, claim_retry=None)
+    return record
+
+
+def _note_late(state: AgentState, network_id: str) -> AgentState:
+    """A port of a network that we do not know: only a full answer under way can make it ours (Launchpad 1659919)."""
+    if "fetch_networks" in state.in_flight or f"fetch:{network_id}" in state.in_flight:
+        return evolve(state, late=state.late.set(network_id, state.seq))
+    return state
+
+
+def _network_of_port(state: AgentState, port_id: str) -> str | None:
+    # Servers before Newton sent no network id; a search is good enough for them.
+    for record in state.networks.values():
+        if record.desired is not None and find_port(record.desired, port_id)[1] is not None:
+            return record.id
+    return None
+
+
+def _network_of_subnet(state: AgentState, subnet_id: str) -> str | None:
+    for record in state.networks.values():
+        if record.desired is not None and any(s.id == subnet_id for s in record.desired.all_subnets):
+            return record.id
+    return None

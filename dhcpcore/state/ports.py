@@ -1,0 +1,82 @@
+"""One network's ports inside its record: put one in, take one out, tell our own.
+
+The order of ports is the server's: rendered files follow it.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from immutables import Map
+
+from dhcpcore.model.network import Network
+from dhcpcore.model.port import Port
+from dhcpcore.state.agent import AgentState
+from dhcpcore.state.records import NetworkRecord
+
+
+def is_ours(state: AgentState, port: Port) -> bool:
+    """Whether this is a DHCP port of this host, of the network or of one of its segments."""
+    prefix = state.settings.dhcp_device_id(port.network_id, None)
+    return port.device_id == prefix or port.device_id.startswith(f"{prefix}-")
+
+
+def find_port(network: Network, port_id: str) -> tuple[int, Port | None]:
+    """A port and its position; where it would be appended, and None, when the network has none of that id."""
+    for position, port in enumerate(network.ports):
+        if port.id == port_id:
+            return position, port
+    return len(network.ports), None
+
+
+def with_port(record: NetworkRecord, port: Port, position: int, known: Port | None) -> NetworkRecord:
+    """`record` with `port` at `position`, in place of `known` when there was one."""
+    assert record.desired is not None
+    ports = record.desired.ports
+    addresses = record.addresses
+    if known is not None and known.fixed_ips != port.fixed_ips:
+        addresses = _without(addresses, known)
+    if known is None or known.fixed_ips != port.fixed_ips:
+        for ip in port.fixed_ips:
+            addresses = addresses.set(ip.ip_address, port.id)
+    network = replace_ports(record.desired, (*ports[:position], port, *ports[position + 1 :]))
+    return evolve(record, desired=network, addresses=addresses)
+
+
+def without_port(record: NetworkRecord, position: int, known: Port) -> NetworkRecord:
+    """`record` without the port `known`, which is at `position`."""
+    assert record.desired is not None
+    ports = record.desired.ports
+    awaiting = record.awaiting_ready
+    return evolve(
+        record,
+        desired=replace_ports(record.desired, ports[:position] + ports[position + 1 :]),
+        addresses=_without(record.addresses, known),
+        awaiting_ready=awaiting.delete(known.id) if known.id in awaiting else awaiting,
+    )
+
+
+def replace_ports(network: Network, ports: tuple[Port, ...]) -> Network:
+    """`network` with other ports, each of them a valid `Port` already.
+
+    Says what `attrs.evolve` would, without looking at every port again: the cost of an event must not be that of
+    validating its network.
+    """
+    copy = object.__new__(Network)
+    for name in _NETWORK_FIELDS:
+        object.__setattr__(copy, name, ports if name == "ports" else getattr(network, name))
+    return copy
+
+
+_NETWORK_FIELDS = tuple(attribute.name for attribute in Network.__attrs_attrs__)
+
+
+def index_addresses(network: Network) -> Map[str, str]:
+    """Address text to port id, of all ports; of two holders of one address the later one counts."""
+    return Map({ip.ip_address: port.id for port in network.ports for ip in port.fixed_ips})
+
+
+def _without(addresses: Map[str, str], port: Port) -> Map[str, str]:
+    for ip in port.fixed_ips:
+        if addresses.get(ip.ip_address) == port.id:
+            addresses = addresses.delete(ip.ip_address)
+    return addresses

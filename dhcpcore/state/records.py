@@ -1,0 +1,165 @@
+"""What the state remembers of one network: what is wanted, what is served, what is owed.
+
+Values only; how they change is told in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+from immutables import Map
+
+from dhcpcore.model.network import Network
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import InstanceKey, InstanceSpec
+
+#: Why a network is not to be served any longer, or is in doubt.
+Removal = Literal[
+    "deleted",  # the server said so: a notification, or the answer to a question about this network alone
+    "unlisted",  # a trusted full answer lacks it
+    "held",  # the same, but so many are missing that the brake holds
+    "untrusted",  # the same, but the server may not have known this agent yet
+]
+
+
+@frozen(kw_only=True)
+class Retry:
+    """When something that failed may be tried again.
+
+    Attributes:
+        not_before: monotonic seconds; infinite where only news can help.
+        reason: one short line.
+    """
+
+    attempts: int
+    not_before: float
+    reason: str
+
+
+@frozen(kw_only=True)
+class FetchNeed:
+    """A question to the server that must be asked: an answer sent after event `seq` satisfies it."""
+
+    seq: int
+    reasons: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class ServedInstance:
+    """One dnsmasq instance as this host runs it.
+
+    Attributes:
+        spec: what it runs with; for an observed one, what its files and command line say.
+        dirty: its files may not be what it has loaded.
+        drift: what was found amiss; only starting it anew repairs that.
+        adopted: it was not started by this agent's life.
+        dadfailed: the IPv6 metadata address belongs to another agent.
+        leases: text of its leases file when that was last observed and not yet judged.
+        started_at: monotonic seconds; None for an adopted one. deaths: in a row, each soon after its start.
+    """
+
+    spec: InstanceSpec
+    alive: bool = True
+    dirty: bool = False
+    drift: tuple[str, ...] = ()
+    adopted: bool = False
+    pid: int | None = None
+    dadfailed: bool = False
+    leases: str | None = None
+    started_at: float | None = None
+    deaths: int = 0
+
+
+@frozen(kw_only=True)
+class ServedProxy:
+    """The metadata proxy of a network as this host runs it; `config` None where its file is missing."""
+
+    proxy_id: str
+    config: str | None
+    alive: bool = True
+    pid: int | None = None
+    adopted: bool = False
+    started_at: float | None = None
+    deaths: int = 0
+
+
+@frozen(kw_only=True)
+class NetworkRecord:
+    """One network.
+
+    Attributes:
+        desired: what the server wants; None: nothing, or not known yet.
+        removal: see `Removal`.
+        addresses: address text to port id, of `desired`; finds duplicate addresses without a search.
+        need: a fetch of this network that is owed.
+        need_retry, claim_retry, retry: for that fetch, for claiming a DHCP port, for everything on the host.
+        observe: the host must be looked at before anything else is planned.
+        awaiting_ready: ports to be reported once they are served; True where somebody waits for them.
+        namespace: whether the network's namespace exists. strays: devices in it that belong to nothing.
+        host_seq: event number of the last outcome on this host.
+        event_seq: event number of the last event that changed the network's own fields.
+        accepted: subnets of our DHCP port that the server insists on, by instance.
+    """
+
+    id: str
+    desired: Network | None = None
+    removal: Removal | None = None
+    addresses: Map[str, str] = Map()
+    served: Map[InstanceKey, ServedInstance] = Map()
+    proxy: ServedProxy | None = None
+    need: FetchNeed | None = None
+    need_retry: Retry | None = None
+    claim_retry: Retry | None = None
+    retry: Retry | None = None
+    observe: bool = False
+    awaiting_ready: Map[str, bool] = Map()
+    namespace: bool = False
+    strays: tuple[str, ...] = ()
+    host_seq: int = -1
+    event_seq: int = -1
+    accepted: Map[InstanceKey, frozenset[str]] = Map()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it shall be served: listed, or at least not surely gone."""
+        return self.desired is not None and self.removal in (None, "held", "untrusted")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to remember."""
+        return (
+            self.desired is None
+            and not self.served
+            and self.proxy is None
+            and self.need is None
+            and not self.namespace
+            and not self.strays
+            and not self.observe
+        )
+
+    @property
+    def due(self) -> float | None:
+        """The earliest time at which something that failed may be tried again."""
+        times = [r.not_before for r in (self.need_retry, self.claim_retry, self.retry) if r is not None]
+        finite = [t for t in times if t != float("inf")]
+        return min(finite) if finite else None
+
+
+def backoff(settings: Settings, previous: Retry | None, *, at: float, reason: str, jitter: float) -> Retry:
+    """The next retry after a failure: exponential, bounded, spread by up to a quarter."""
+    attempts = previous.attempts + 1 if previous is not None else 1
+    delay = min(settings.retry_interval_max, settings.retry_interval_initial * 2.0 ** min(attempts - 1, 30))
+    return Retry(attempts=attempts, not_before=at + delay * (1 + jitter / 4), reason=short(reason))
+
+
+def until_news(previous: Retry | None, reason: str) -> Retry:
+    """A failure that only news about the network can mend."""
+    attempts = previous.attempts + 1 if previous is not None else 1
+    return Retry(attempts=attempts, not_before=float("inf"), reason=short(reason))
+
+
+def short(reason: str) -> str:
+    """A reason as it may be remembered: one line, at most 200 characters (Launchpad 1969270)."""
+    line = " ".join(reason.split())
+    return line if len(line) <= 200 else line[:199] + "…"
