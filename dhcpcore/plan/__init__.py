@@ -1,0 +1,73 @@
+"""`plan_sync`: what to do now, and why.  Pure: the same state and time give the same plan, byte for byte."""
+
+from __future__ import annotations
+
+from dhcpcore.actions import Action, Held, Plan, ordered
+from dhcpcore.plan.network import plan_network
+from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server
+from dhcpcore.state.agent import AgentState
+
+__all__ = ["next_due", "plan_sync"]
+
+
+def plan_sync(state: AgentState, now: float) -> Plan:
+    """The plan for `state` at `now`; may be empty.
+
+    Looks only at networks that an event touched since the last plan that was started, and at those whose time to try
+    again has come: what it costs does not depend on how many networks there are.
+
+    Args:
+        state: from `fold_event`.
+        now: monotonic seconds.
+    """
+    actions: list[Action] = plan_server(state, now)
+    due_again = [network_id for network_id, time in state.waiting.items() if time <= now]
+    examined = sorted({*state.touched, *due_again})
+    settled = []
+    ready: dict[str, bool] = {}
+    for network_id in examined:
+        record = state.networks.get(network_id)
+        if record is None:
+            continue
+        wanted, right = plan_network(state, record, now)
+        actions.extend(wanted)
+        if right:
+            settled.append(network_id)
+            ready.update(record.awaiting_ready.items())
+    actions.extend(plan_ready(state, ready, now))
+    plan = Plan(
+        actions=ordered(actions),
+        held=_held(state),
+        examined=tuple(examined),
+        settled=tuple(settled),
+        due=next_due(state, now),
+    )
+    return plan
+
+
+def next_due(state: AgentState, now: float) -> float | None:
+    """The next time after `now` at which `plan_sync` may ask for something without news (monotonic seconds)."""
+    times = [time for time in state.waiting.values() if time > now]
+    if state.reports and "report_state" not in state.in_flight:
+        times.append(state.heartbeat.due)
+    if "observe" not in state.in_flight:
+        times.append(state.observation.due)
+    fetch = full_fetch_due(state)
+    if fetch is not None and "fetch_networks" not in state.in_flight:
+        times.append(fetch)
+    if state.ready.retry is not None and state.ready.queue:
+        times.append(state.ready.retry.not_before)
+    later = [time for time in times if time > now]
+    return min(later) if later else None
+
+
+def _held(state: AgentState) -> Held | None:
+    brake = state.brake
+    if brake is None:
+        return None
+    return Held(
+        network_ids=tuple(sorted(brake.network_ids)),
+        served=brake.served,
+        since=brake.since,
+        until=brake.since + state.settings.unsafe_disable_hold,
+    )

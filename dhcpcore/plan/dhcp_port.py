@@ -1,0 +1,124 @@
+"""Which port an instance serves on, and what to ask of the server when there is none, or not the right one.
+
+The DHCP port is found by its device_id, never remembered: what the server lists is what there is.
+Cases: ours with the right subnets; ours with others; a reserved one; none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from dhcpcore.actions import ClaimAction, ClaimReservedPort, CreateDhcpPort, ReleaseDhcpPort, UpdateDhcpPort
+from dhcpcore.model.network import DHCPV6_STATELESS, SLAAC, Subnet
+from dhcpcore.model.port import DEVICE_ID_RESERVED_DHCP_PORT, Port
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import InstanceKey, InstanceView
+
+
+@frozen(kw_only=True)
+class DhcpPortChoice:
+    """The port to serve on now, if there is one, and the actions that would make it right."""
+
+    port: Port | None
+    claims: tuple[ClaimAction | ReleaseDhcpPort, ...] = ()
+
+
+def device_id(settings: Settings, key: InstanceKey) -> str:
+    """The device_id of an instance's DHCP port; a flat segment's has no suffix (Neutron get_dhcp_agent_device_id)."""
+    segmentation = None if key.segmentation in (None, "None", "0") else key.segmentation
+    return settings.dhcp_device_id(key.network_id, segmentation)
+
+
+def choose_dhcp_port(
+    view: InstanceView,
+    settings: Settings,
+    *,
+    plugged: str | None,
+    accepted: Mapping[InstanceKey, frozenset[str]],
+    use_gateway_ips: bool,
+) -> DhcpPortChoice:
+    """The DHCP port of one instance.
+
+    Args:
+        plugged: name of the device that serves now: of several ports of ours the plugged one is kept.
+        accepted: subnets that the server gave where it was asked for others, by instance.
+        use_gateway_ips: whether the port serves on the gateway's address and needs none of its own.
+    """
+    wanted = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp}
+    own_id = device_id(settings, view.key)
+    port = _ours(view, own_id, settings, plugged)
+    if port is not None:
+        has = {ip.subnet_id for ip in port.fixed_ips}
+        missing = wanted.keys() - has
+        surplus = {s for s in has - wanted.keys() if not _assigned_anyway(s, view)}
+        if use_gateway_ips or (not missing and (not surplus or accepted.get(view.key) == frozenset(has))):
+            return DhcpPortChoice(port=port)
+        return DhcpPortChoice(port=port, claims=_other_subnets(view, port, own_id, wanted, missing, surplus))
+    for candidate in view.ports:
+        if candidate.device_id == DEVICE_ID_RESERVED_DHCP_PORT:
+            reasons = (f"claim reserved DHCP port {candidate.id}",)
+            claim = ClaimReservedPort(key=view.key, port_id=candidate.id, device_id=own_id, reasons=reasons)
+            return DhcpPortChoice(port=None, claims=(claim,))
+    subnet_ids = () if use_gateway_ips else tuple(wanted)
+    return DhcpPortChoice(port=None, claims=(_create(view, own_id, subnet_ids, "claim a new DHCP port"),))
+
+
+def _ours(view: InstanceView, own_id: str, settings: Settings, plugged: str | None) -> Port | None:
+    mine = [
+        port
+        for port in view.ports
+        if port.device_id == own_id and port.binding_host_id in (None, "", settings.host)
+    ]
+    for port in mine:
+        if f"{settings.device_prefix}{port.id[:11]}" == plugged:
+            return port
+    return mine[0] if mine else None
+
+
+def _assigned_anyway(subnet_id: str, view: InstanceView) -> bool:
+    """Whether the server gives such an address by itself, or the subnet is none of this instance's."""
+    for subnet in view.subnets:
+        if subnet.id == subnet_id:
+            return subnet.ipv6_address_mode in (SLAAC, DHCPV6_STATELESS)
+    return True
+
+
+def _other_subnets(
+    view: InstanceView,
+    port: Port,
+    own_id: str,
+    wanted: Mapping[str, Subnet],
+    missing: set[str],
+    surplus: set[str],
+) -> tuple[ClaimAction | ReleaseDhcpPort, ...]:
+    parts = []
+    if missing:
+        parts.append(f"no address on subnet {', '.join(sorted(missing))}")
+    if surplus:
+        parts.append(f"an address on subnet {', '.join(sorted(surplus))}, which it does not serve")
+    reason = f"DHCP port {port.id} has {' and '.join(parts)}"
+    if own_id != f"dhcp{own_id.removeprefix('dhcp')[:36]}-{view.key.network_id}":
+        # A segment's device_id has a suffix that the server's update_dhcp_port does not recognise: it answers None.
+        release = ReleaseDhcpPort(key=view.key, device_id=own_id, reasons=(reason,))
+        return (release, _create(view, own_id, tuple(wanted), reason))
+    return (
+        UpdateDhcpPort(
+            key=view.key,
+            port_id=port.id,
+            fixed_ips=tuple(ip for ip in port.fixed_ips if ip.subnet_id in wanted),
+            new_subnet_ids=tuple(subnet_id for subnet_id in wanted if subnet_id in missing),
+            reasons=(reason,),
+        ),
+    )
+
+
+def _create(view: InstanceView, own_id: str, subnet_ids: tuple[str, ...], reason: str) -> CreateDhcpPort:
+    return CreateDhcpPort(
+        key=view.key,
+        device_id=own_id,
+        project_id=view.network.project_id,
+        subnet_ids=subnet_ids,
+        reasons=(reason,),
+    )

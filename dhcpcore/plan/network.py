@@ -1,0 +1,209 @@
+"""What one network needs now.
+
+Looks at one record only; what other networks need, or fail at, never shows here (museum class RESYNC).
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dhcpcore.actions import (
+    Action,
+    DisableInstance,
+    FetchNetwork,
+    ObserveHost,
+    RemoveDevice,
+    RemoveNamespace,
+    StartProxy,
+    StopProxy,
+)
+from dhcpcore.model.network import Network
+from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView
+from dhcpcore.plan.dhcp_port import choose_dhcp_port, device_id
+from dhcpcore.plan.diff import change
+from dhcpcore.render.instance import render_instance
+from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
+from dhcpcore.render.views import instance_views, serves_dhcp
+from dhcpcore.state.agent import AgentState
+from dhcpcore.state.records import NetworkRecord, Retry, ServedInstance
+
+_GONE = {
+    "deleted": "network deleted, or taken from this agent",
+    "unlisted": "the server no longer lists the network",
+}
+
+
+def plan_network(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[Action], bool]:
+    """Actions for one network, in the order in which they must be done, and whether all it wants is served as it is."""
+    actions: list[Action] = []
+    if record.need is not None and f"fetch:{record.id}" not in state.in_flight and _due(record.need_retry, now):
+        actions.append(FetchNetwork(network_id=record.id, sent_seq=state.seq, reasons=record.need.reasons))
+    if not state.observation.done or f"network:{record.id}" in state.in_flight or not _due(record.retry, now):
+        return actions, False
+    if record.observe:
+        reason = record.retry.reason if record.retry is not None else "an action failed"
+        look = ObserveHost(network_id=record.id, sent_seq=state.seq, reasons=(f"after a failure: {reason}",))
+        return [*actions, look], False
+    if record.wanted:
+        serving, settled = _serve(state, record, now)
+        return [*actions, *serving], settled
+    if record.removal in ("deleted", "unlisted"):
+        actions.extend(_stop_all(state, record, _GONE[record.removal]))
+    return actions, False
+
+
+def _due(retry: Retry | None, now: float) -> bool:
+    return retry is None or retry.not_before <= now
+
+
+def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[Action], bool]:
+    network = record.desired
+    assert network is not None
+    if not network.admin_state_up:
+        return _stop_all(state, record, "network is administratively down"), False
+    views = [view for view in instance_views(network) if serves_dhcp(view)]
+    if not views:
+        return _stop_all(state, record, "no subnet with DHCP"), False
+    actions: list[Action] = []
+    keys = {view.key for view in views}
+    for key in sorted(record.served, key=lambda key: key.directory):
+        if key not in keys:
+            actions.append(_disable(state, key, record.served[key], "its segment is gone, or has no subnet with DHCP"))
+    settled = True
+    for view in views:
+        action, right = _serve_instance(state, record, view, now)
+        actions.extend(action)
+        settled = settled and right
+    if any(isinstance(action, DisableInstance) for action in actions):
+        return [*_stop_proxy_of(state, record, actions), *actions], False
+    actions.extend(_strays(record, {served.spec.device.name for served in record.served.values()}))
+    return [*actions, *_proxy(state, record, network)], settled
+
+
+def _serve_instance(
+    state: AgentState, record: NetworkRecord, view: InstanceView, now: float
+) -> tuple[list[Action], bool]:
+    served = record.served.get(view.key)
+    choice = choose_dhcp_port(
+        view,
+        state.settings,
+        plugged=served.spec.device.name if served is not None else None,
+        accepted=record.accepted,
+        use_gateway_ips=state.capabilities.use_gateway_ips,
+    )
+    # A claim waits for a fetch that is owed or under way: what is known may be out of date (two claims make two ports).
+    settled = record.need is None and f"fetch:{record.id}" not in state.in_flight
+    if choice.claims and settled and _due(record.claim_retry, now):
+        return list(choice.claims), False
+    if choice.port is None:
+        if served is not None and settled:
+            reason = record.claim_retry.reason if record.claim_retry is not None else "no DHCP port"
+            gone = _disable(state, view.key, served, f"the DHCP port is gone and cannot be claimed: {reason}")
+            return [evolve(gone, device_id=None)], False
+        return [], False
+    if choice.claims and record.claim_retry is None:
+        return [], False  # the claim follows the fetch; changing the instance before would change it twice
+    spec = render_instance(
+        view,
+        dhcp_port=choice.port,
+        settings=state.settings,
+        capabilities=state.capabilities.dnsmasq,
+        bridged=state.capabilities.bridged,
+        use_gateway_ips=state.capabilities.use_gateway_ips,
+        ipv6=state.capabilities.ipv6_enabled,
+        reuse=served.spec if served is not None else None,
+    )
+    action = change(served, spec, state.settings, state.capabilities)
+    return ([action], False) if action is not None else ([], True)
+
+
+def _disable(state: AgentState, key: InstanceKey, served: ServedInstance, reason: str) -> DisableInstance:
+    spec: InstanceSpec = served.spec
+    return DisableInstance(
+        key=key,
+        directory=f"{state.settings.confs_dir}/{key.directory}",
+        namespace=f"qdhcp-{key.network_id}",
+        device=spec.device.name,
+        device_id=device_id(state.settings, key),
+        reasons=(reason,),
+    )
+
+
+def _stop_all(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:
+    actions: list[Action] = _stop_proxy(state, record, reason)
+    for key in sorted(record.served, key=lambda key: key.directory):
+        actions.append(_disable(state, key, record.served[key], reason))
+    if actions:
+        return actions
+    if record.namespace:
+        namespace = f"qdhcp-{record.id}"
+        why = f"nothing is left in it: {reason}"
+        return [RemoveNamespace(network_id=record.id, namespace=namespace, reasons=(why,))]
+    return []
+
+
+def _strays(record: NetworkRecord, ours: set[str]) -> list[Action]:
+    return [
+        RemoveDevice(
+            network_id=record.id, namespace=f"qdhcp-{record.id}", device=name, reasons=("it belongs to no DHCP port",)
+        )
+        for name in record.strays
+        if name not in ours
+    ]
+
+
+def _proxy(state: AgentState, record: NetworkRecord, network: Network) -> list[Action]:
+    """Start, replace or stop the metadata proxy: a function of the network, not of its history (museum class META)."""
+    running = [served for served in record.served.values() if served.alive]
+    if not wants_metadata_proxy(network, state.settings):
+        return _stop_proxy(state, record, "the network needs no metadata proxy")
+    if not running:
+        return []
+    spec = render_metadata_proxy(
+        network,
+        settings=state.settings,
+        bind_interface=_bind_interface(state, record, network),
+    )
+    now = record.proxy
+    if now is None:
+        return [StartProxy(spec=spec, reasons=("the network needs a metadata proxy",))]
+    if now.proxy_id != spec.proxy_id:
+        reason = f"it is {spec.proxy_id} that the proxy serves now"
+        return [*_stop_proxy(state, record, reason), StartProxy(spec=spec, reasons=(reason,))]
+    if not now.alive:
+        return [StartProxy(spec=spec, reasons=("the metadata proxy is not running",))]
+    if now.config != spec.config:
+        return [StartProxy(spec=spec, reasons=("its configuration differs",))]
+    return []
+
+
+def _bind_interface(state: AgentState, record: NetworkRecord, network: Network) -> str | None:
+    """The device on which the proxy binds the IPv6 metadata address, where it can."""
+    device = metadata_bind_interface(network, state.settings) if state.capabilities.ipv6_enabled else None
+    # Where duplicate address detection failed, another agent's proxy has the address: ours serves IPv4 only.
+    if any(served.spec.device.name == device and served.dadfailed for served in record.served.values()):
+        return None
+    return device
+
+
+def _stop_proxy(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:
+    if record.proxy is None:
+        return []
+    proxy_id = record.proxy.proxy_id
+    return [
+        StopProxy(
+            network_id=record.id,
+            proxy_id=proxy_id,
+            config_path=f"{state.settings.proxy_config_dir}/{proxy_id}.conf",
+            pid_path=f"{state.settings.external_pids_dir}/{proxy_id}.pid.haproxy",
+            reasons=(reason,),
+        )
+    ]
+
+
+def _stop_proxy_of(state: AgentState, record: NetworkRecord, actions: list[Action]) -> list[Action]:
+    """The proxy goes with the last instance."""
+    leaving = {action.key for action in actions if isinstance(action, DisableInstance)}
+    if set(record.served) <= leaving and len(actions) == len(leaving):
+        return _stop_proxy(state, record, "no instance is left")
+    return []

@@ -1,0 +1,82 @@
+"""What to tell the server and ask of it: state reports, full fetches, ready ports."""
+
+from __future__ import annotations
+
+from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
+from dhcpcore.state.agent import AgentState
+
+AGENT_TYPE = "DHCP agent"
+BINARY = "neutron-dhcp-agent"
+TOPIC = "dhcp_agent"
+
+
+def plan_server(state: AgentState, now: float) -> list[Action]:
+    """Actions that belong to no network, except ready ports."""
+    actions: list[Action] = []
+    heartbeat = state.heartbeat
+    if state.reports and heartbeat.due <= now and "report_state" not in state.in_flight:
+        why = "first report" if heartbeat.start_flag else "report_interval"
+        actions.append(ReportState(agent_state=agent_state(state), sent_seq=state.seq, reasons=(why,)))
+    observation = state.observation
+    if observation.due <= now and "observe" not in state.in_flight:
+        reason = "audit" if observation.done else "start"
+        actions.append(ObserveHost(sent_seq=state.seq, reasons=(reason,)))
+    due = full_fetch_due(state)
+    if due is not None and due <= now and "fetch_networks" not in state.in_flight:
+        need = state.sync.need
+        reasons = need.reasons if need is not None else ("the brake holds: asked again",)
+        actions.append(FetchNetworks(sent_seq=state.seq, reasons=reasons))
+    return actions
+
+
+def full_fetch_due(state: AgentState) -> float | None:
+    """When the next full fetch may be sent (monotonic seconds); None when none is owed."""
+    sync = state.sync
+    if sync.need is not None:
+        if sync.retry is not None:
+            return sync.retry.not_before
+        if sync.sent_at is None:
+            return float("-inf")
+        return sync.sent_at + state.settings.resync_throttle
+    return state.brake.ask_at if state.brake is not None else None
+
+
+def agent_state(state: AgentState) -> dict[str, object]:
+    """The payload of report_state, as Neutron's agents table expects it; `start_flag` until the first answer."""
+    settings = state.settings
+    payload: dict[str, object] = {
+        "binary": BINARY,
+        "host": settings.host,
+        "availability_zone": settings.availability_zone,
+        "topic": TOPIC,
+        "configurations": {
+            "dhcp_driver": settings.dhcp_driver,
+            "dhcp_lease_duration": settings.dhcp_lease_duration,
+            "log_agent_heartbeats": settings.log_agent_heartbeats,
+            "networks": state.counts.networks,
+            "subnets": state.counts.subnets,
+            "ports": state.counts.ports,
+        },
+        "agent_type": AGENT_TYPE,
+    }
+    if state.heartbeat.start_flag:
+        payload["start_flag"] = True
+    return payload
+
+
+def plan_ready(state: AgentState, also: dict[str, bool], now: float) -> list[Action]:
+    """Batches of served ports to be reported, those that somebody waits for first.
+
+    Args:
+        also: ports found served by this very plan, without anything to be done for them.
+    """
+    ready = state.ready
+    if "notify_ready" in state.in_flight or (ready.retry is not None and ready.retry.not_before > now):
+        return []
+    queue = dict(ready.queue.items()) | also
+    order = sorted(queue, key=lambda port_id: (not queue[port_id], port_id))
+    size = state.settings.ready_ports_batch
+    return [
+        NotifyReady(port_ids=tuple(order[start : start + size]), reasons=("served",))
+        for start in range(0, len(order), size)
+    ]
