@@ -1,0 +1,64 @@
+"""One dnsmasq instance as it should run: files, command line and device together."""
+
+from __future__ import annotations
+
+from dhcpcore.model.capabilities import DnsmasqCapabilities
+from dhcpcore.model.port import Port
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import InstanceSpec, InstanceView
+from dhcpcore.render.argv import instance_directory
+from dhcpcore.render.device import render_device
+from dhcpcore.render.files import render_files
+from dhcpcore.render.framing import DEFAULT_TEMPLATES, Templates
+from dhcpcore.render.rows import Rows
+from dhcpcore.render.views import segment_warnings
+
+
+def render_instance(
+    view: InstanceView,
+    *,
+    dhcp_port: Port,
+    settings: Settings,
+    capabilities: DnsmasqCapabilities = DnsmasqCapabilities(),
+    bridged: bool = True,
+    use_gateway_ips: bool = False,
+    ipv6: bool = True,
+    templates: Templates | None = None,
+    reuse: InstanceSpec | None = None,
+) -> InstanceSpec:
+    """The spec of one instance.
+
+    Args:
+        dhcp_port: our DHCP port on the network, which has it among its ports.
+        bridged, use_gateway_ips: what the interface driver does, see `render_files` and `render_device`.
+        ipv6: whether this host has IPv6.
+        reuse: the spec this one replaces: lines of ports that did not change are taken from there.
+
+    Raises:
+        SettingsError: a template handed in by the user cannot be rendered.
+    """
+    device = render_device(view, dhcp_port, settings, use_gateway_ips=use_gateway_ips, ipv6=ipv6)
+    lines = reuse.lines if reuse is not None else None
+    files = render_files(
+        view,
+        settings=settings,
+        interface_name=device.name,
+        interface_addresses=device.addresses,
+        bridged=bridged,
+        capabilities=capabilities,
+        templates=templates or DEFAULT_TEMPLATES,
+        reuse=lines if isinstance(lines, Rows) else None,
+    )
+    return InstanceSpec(
+        key=view.key,
+        directory=instance_directory(view, settings),
+        process_tag=f"dnsmasq-{view.key.directory}",
+        argv=files.argv,
+        host=files.host,
+        addn_hosts=files.addn_hosts,
+        opts=files.opts,
+        device=device,
+        view=view,
+        warnings=segment_warnings(view) + files.warnings,
+        lines=files.lines,
+    )
