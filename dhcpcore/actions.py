@@ -89,7 +89,17 @@ class InstanceAction(Action):
 
 
 @frozen(kw_only=True)
-class ClaimAction(InstanceAction):
+class PortAction(InstanceAction):
+    """Something asked of the server about one instance's DHCP port."""
+
+    @property
+    def scope(self) -> str:
+        """A claim that fails stops no other instance, and does not wait for what runs on the host."""
+        return f"claim:{self.key.directory}"
+
+
+@frozen(kw_only=True)
+class ClaimAction(PortAction):
     """Gets this instance its DHCP port. Answer: `Port`, or None where the server refused."""
 
 
@@ -148,7 +158,7 @@ class ClaimReservedPort(ClaimAction):
 
 
 @frozen(kw_only=True)
-class ReleaseDhcpPort(InstanceAction):
+class ReleaseDhcpPort(PortAction):
     """Give every port with this device id back to the server."""
 
     kind: ClassVar[str] = "release_dhcp_port"
@@ -189,6 +199,8 @@ class RestartInstance(ApplyAction):
 @frozen(kw_only=True)
 class ReloadInstance(ApplyAction):
     """Write the files that differ, make dnsmasq load them, then release stale leases.
+
+    Answer: `InstanceStarted` where that took a fast restart, else None.
 
     Attributes:
         changed_files: names of the files to write.
@@ -333,6 +345,14 @@ class Held:
 
 
 @frozen(kw_only=True)
+class Unplanned:
+    """A network for which no plan could be made, and why."""
+
+    network_id: str
+    reason: str
+
+
+@frozen(kw_only=True)
 class Plan:
     """What to do now. Frozen, ordered, comparable; the same state and time give the same plan.
 
@@ -341,6 +361,8 @@ class Plan:
         held: what the brake keeps from being disabled.
         examined: networks that were looked at; `PlanStarted` tells the state that they need no second look.
         settled: those of them whose instances all serve what is wanted: their ports may be reported.
+        unplanned: networks whose plan failed; all others are in the plan nevertheless.
+        made_at: monotonic seconds, the `now` it was made for.
         due: monotonic seconds of the next time at which a plan may be non-empty without news; None: only news can.
     """
 
@@ -348,6 +370,8 @@ class Plan:
     held: Held | None = None
     examined: tuple[str, ...] = field(default=(), eq=False)
     settled: tuple[str, ...] = field(default=(), eq=False)
+    unplanned: tuple[Unplanned, ...] = ()
+    made_at: float = field(default=0.0, eq=False)
     due: float | None = field(default=None, eq=False)
 
     def __bool__(self) -> bool:

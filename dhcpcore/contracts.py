@@ -156,5 +156,3 @@ class NullReporter:
 
     def report(self, message: str, /, **fields: object) -> None:
         """Does nothing."""
-
-

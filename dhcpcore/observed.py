@@ -51,9 +51,11 @@ class ObservedInstance:
     Attributes:
         dirty: a mark says that files were written and may not have been loaded.
         interface: contents of the file `interface`.
+        directory: where its files lie, when that is known.
     """
 
     key: InstanceKey
+    directory: str = ""
     process: ObservedProcess | None = None
     host: str | None = None
     addn_hosts: str | None = None
@@ -72,6 +74,7 @@ class ObservedProxy:
     proxy_id: str
     process: ObservedProcess | None = None
     config: str | None = None
+    config_path: str = ""
 
 
 @frozen(kw_only=True)

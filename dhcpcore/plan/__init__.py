@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dhcpcore.actions import Action, Held, Plan, ordered
+from dhcpcore.actions import Action, DisableInstance, Held, Plan, Unplanned, ordered
+from dhcpcore.errors import DhcpCoreError
 from dhcpcore.plan.network import plan_network
-from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server
+from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server, served_ports
 from dhcpcore.state.agent import AgentState
 
 __all__ = ["next_due", "plan_sync"]
@@ -23,26 +24,35 @@ def plan_sync(state: AgentState, now: float) -> Plan:
     actions: list[Action] = plan_server(state, now)
     due_again = [network_id for network_id, time in state.waiting.items() if time <= now]
     examined = sorted({*state.touched, *due_again})
-    settled = []
+    settled: list[str] = []
+    unplanned: list[Unplanned] = []
     ready: dict[str, bool] = {}
     for network_id in examined:
         record = state.networks.get(network_id)
         if record is None:
             continue
-        wanted, right = plan_network(state, record, now)
+        try:
+            wanted, right = plan_network(state, record, now)
+        except DhcpCoreError as error:
+            # Whatever one network holds, the others are planned.
+            unplanned.append(Unplanned(network_id=network_id, reason=str(error)))
+            continue
         actions.extend(wanted)
         if right:
             settled.append(network_id)
-            ready.update(record.awaiting_ready.items())
-    actions.extend(plan_ready(state, ready, now))
-    plan = Plan(
+            ready.update(served_ports(record))
+    leaving = {action.network_id for action in actions if isinstance(action, DisableInstance)}
+    actions.extend(plan_ready(state, ready, leaving, now))
+    return Plan(
         actions=ordered(actions),
         held=_held(state),
-        examined=tuple(examined),
+        # Before the host was seen only the server was asked: every network will have to be looked at again.
+        examined=tuple(examined) if state.observation.done else (),
         settled=tuple(settled),
+        unplanned=tuple(unplanned),
+        made_at=now,
         due=next_due(state, now),
     )
-    return plan
 
 
 def next_due(state: AgentState, now: float) -> float | None:

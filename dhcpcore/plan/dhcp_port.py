@@ -6,7 +6,7 @@ Cases: ours with the right subnets; ours with others; a reserved one; none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import frozen
 
@@ -38,6 +38,7 @@ def choose_dhcp_port(
     plugged: str | None,
     accepted: Mapping[InstanceKey, frozenset[str]],
     use_gateway_ips: bool,
+    taken: Collection[str] = (),
 ) -> DhcpPortChoice:
     """The DHCP port of one instance.
 
@@ -45,6 +46,7 @@ def choose_dhcp_port(
         plugged: name of the device that serves now: of several ports of ours the plugged one is kept.
         accepted: subnets that the server gave where it was asked for others, by instance.
         use_gateway_ips: whether the port serves on the gateway's address and needs none of its own.
+        taken: reserved ports that another instance of the network is about to claim.
     """
     wanted = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp}
     own_id = device_id(settings, view.key)
@@ -57,7 +59,7 @@ def choose_dhcp_port(
             return DhcpPortChoice(port=port)
         return DhcpPortChoice(port=port, claims=_other_subnets(view, port, own_id, wanted, missing, surplus))
     for candidate in view.ports:
-        if candidate.device_id == DEVICE_ID_RESERVED_DHCP_PORT:
+        if candidate.device_id == DEVICE_ID_RESERVED_DHCP_PORT and candidate.id not in taken and _fits(candidate, view):
             reasons = (f"claim reserved DHCP port {candidate.id}",)
             claim = ClaimReservedPort(key=view.key, port_id=candidate.id, device_id=own_id, reasons=reasons)
             return DhcpPortChoice(port=None, claims=(claim,))
@@ -67,14 +69,20 @@ def choose_dhcp_port(
 
 def _ours(view: InstanceView, own_id: str, settings: Settings, plugged: str | None) -> Port | None:
     mine = [
-        port
-        for port in view.ports
-        if port.device_id == own_id and port.binding_host_id in (None, "", settings.host)
+        port for port in view.ports if port.device_id == own_id and port.binding_host_id in (None, "", settings.host)
     ]
     for port in mine:
         if f"{settings.device_prefix}{port.id[:11]}" == plugged:
             return port
     return mine[0] if mine else None
+
+
+def _fits(reserved: Port, view: InstanceView) -> bool:
+    """Whether a reserved port is of use to this instance: of a routed network each has its own subnets."""
+    if view.segment is None or not reserved.fixed_ips:
+        return True
+    subnet_ids = {subnet.id for subnet in view.subnets}
+    return any(ip.subnet_id in subnet_ids for ip in reserved.fixed_ips)
 
 
 def _assigned_anyway(subnet_id: str, view: InstanceView) -> bool:
@@ -103,11 +111,14 @@ def _other_subnets(
         # A segment's device_id has a suffix that the server's update_dhcp_port does not recognise: it answers None.
         release = ReleaseDhcpPort(key=view.key, device_id=own_id, reasons=(reason,))
         return (release, _create(view, own_id, tuple(wanted), reason))
+    own = {subnet.id for subnet in view.subnets}
+    elsewhere = {subnet.id for subnet in view.network.subnets} - own
     return (
         UpdateDhcpPort(
             key=view.key,
             port_id=port.id,
-            fixed_ips=tuple(ip for ip in port.fixed_ips if ip.subnet_id in wanted),
+            # Addresses on subnets of other instances stay: a flat segment shares its device id, hence its port.
+            fixed_ips=tuple(ip for ip in port.fixed_ips if ip.subnet_id in wanted or ip.subnet_id in elsewhere),
             new_subnet_ids=tuple(subnet_id for subnet_id in wanted if subnet_id in missing),
             reasons=(reason,),
         ),

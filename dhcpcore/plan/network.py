@@ -9,23 +9,26 @@ from attrs import evolve
 
 from dhcpcore.actions import (
     Action,
+    ClaimReservedPort,
     DisableInstance,
     FetchNetwork,
     ObserveHost,
+    ReleaseDhcpPort,
     RemoveDevice,
     RemoveNamespace,
     StartProxy,
     StopProxy,
 )
 from dhcpcore.model.network import Network
-from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView
+from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec
 from dhcpcore.plan.dhcp_port import choose_dhcp_port, device_id
 from dhcpcore.plan.diff import change
 from dhcpcore.render.instance import render_instance
 from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
 from dhcpcore.render.views import instance_views, serves_dhcp
 from dhcpcore.state.agent import AgentState
-from dhcpcore.state.records import NetworkRecord, Retry, ServedInstance
+from dhcpcore.state.ports import own_ports
+from dhcpcore.state.records import NetworkRecord, Retry, ServedInstance, ServedProxy
 
 _GONE = {
     "deleted": "network deleted, or taken from this agent",
@@ -48,7 +51,7 @@ def plan_network(state: AgentState, record: NetworkRecord, now: float) -> tuple[
         serving, settled = _serve(state, record, now)
         return [*actions, *serving], settled
     if record.removal in ("deleted", "unlisted"):
-        actions.extend(_stop_all(state, record, _GONE[record.removal]))
+        actions.extend(_stop_all(state, record, _GONE[record.removal], now))
     return actions, False
 
 
@@ -60,29 +63,39 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
     network = record.desired
     assert network is not None
     if not network.admin_state_up:
-        return _stop_all(state, record, "network is administratively down"), False
+        return _stop_all(state, record, "network is administratively down", now), False
     views = [view for view in instance_views(network) if serves_dhcp(view)]
     if not views:
-        return _stop_all(state, record, "no subnet with DHCP"), False
+        return _stop_all(state, record, "no subnet with DHCP", now), False
     actions: list[Action] = []
     keys = {view.key for view in views}
+    kept = {device_id(state.settings, key) for key in keys}
     for key in sorted(record.served, key=lambda key: key.directory):
         if key not in keys:
-            actions.append(_disable(state, key, record.served[key], "its segment is gone, or has no subnet with DHCP"))
+            gone = _disable(state, key, record.served[key], "its segment is gone, or has no subnet with DHCP")
+            # A flat segment's DHCP port has the device id of the whole network's: it serves on.
+            actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
     settled = True
+    taken: set[str] = set()
     for view in views:
-        action, right = _serve_instance(state, record, view, now)
+        action, right = _serve_instance(state, record, view, now, taken)
         actions.extend(action)
         settled = settled and right
     if any(isinstance(action, DisableInstance) for action in actions):
         return [*_stop_proxy_of(state, record, actions), *actions], False
     actions.extend(_strays(record, {served.spec.device.name for served in record.served.values()}))
-    return [*actions, *_proxy(state, record, network)], settled
+    actions.extend(_proxy(state, record, network))
+    if not actions and not record.served and record.namespace and record.claim_retry:
+        return _remove_namespace(record, "no DHCP port can be claimed"), False
+    return actions, settled
 
 
 def _serve_instance(
-    state: AgentState, record: NetworkRecord, view: InstanceView, now: float
+    state: AgentState, record: NetworkRecord, view: InstanceView, now: float, taken: set[str]
 ) -> tuple[list[Action], bool]:
+    """What one instance needs, and whether it serves what it should; `taken`: reserved ports claimed by this plan."""
+    if f"claim:{view.key.directory}" in state.in_flight:
+        return [], False
     served = record.served.get(view.key)
     choice = choose_dhcp_port(
         view,
@@ -90,18 +103,20 @@ def _serve_instance(
         plugged=served.spec.device.name if served is not None else None,
         accepted=record.accepted,
         use_gateway_ips=state.capabilities.use_gateway_ips,
+        taken=taken,
     )
     # A claim waits for a fetch that is owed or under way: what is known may be out of date (two claims make two ports).
     settled = record.need is None and f"fetch:{record.id}" not in state.in_flight
-    if choice.claims and settled and _due(record.claim_retry, now):
+    retry = record.claim_retry.get(view.key)
+    if choice.claims and settled and _due(retry, now):
+        taken.update(claim.port_id for claim in choice.claims if isinstance(claim, ClaimReservedPort))
         return list(choice.claims), False
     if choice.port is None:
-        if served is not None and settled:
-            reason = record.claim_retry.reason if record.claim_retry is not None else "no DHCP port"
-            gone = _disable(state, view.key, served, f"the DHCP port is gone and cannot be claimed: {reason}")
+        if served is not None and settled and retry is not None and _hopeless(retry):
+            gone = _disable(state, view.key, served, f"the DHCP port is gone and cannot be claimed: {retry.reason}")
             return [evolve(gone, device_id=None)], False
         return [], False
-    if choice.claims and record.claim_retry is None:
+    if choice.claims and retry is None:
         return [], False  # the claim follows the fetch; changing the instance before would change it twice
     spec = render_instance(
         view,
@@ -112,16 +127,22 @@ def _serve_instance(
         use_gateway_ips=state.capabilities.use_gateway_ips,
         ipv6=state.capabilities.ipv6_enabled,
         reuse=served.spec if served is not None else None,
+        templates=state.templates,
     )
     action = change(served, spec, state.settings, state.capabilities)
     return ([action], False) if action is not None else ([], True)
+
+
+def _hopeless(retry: Retry) -> bool:
+    """Whether claiming a port has failed for good, or for so long that its old address may be another's by now."""
+    return retry.not_before == float("inf") or retry.attempts >= 5
 
 
 def _disable(state: AgentState, key: InstanceKey, served: ServedInstance, reason: str) -> DisableInstance:
     spec: InstanceSpec = served.spec
     return DisableInstance(
         key=key,
-        directory=f"{state.settings.confs_dir}/{key.directory}",
+        directory=spec.directory or f"{state.settings.confs_dir}/{key.directory}",
         namespace=f"qdhcp-{key.network_id}",
         device=spec.device.name,
         device_id=device_id(state.settings, key),
@@ -129,17 +150,27 @@ def _disable(state: AgentState, key: InstanceKey, served: ServedInstance, reason
     )
 
 
-def _stop_all(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:
+def _stop_all(state: AgentState, record: NetworkRecord, reason: str, now: float) -> list[Action]:
     actions: list[Action] = _stop_proxy(state, record, reason)
     for key in sorted(record.served, key=lambda key: key.directory):
         actions.append(_disable(state, key, record.served[key], reason))
+    released = {action.device_id for action in actions if isinstance(action, DisableInstance)}
+    owed = dict(record.owed.items())
+    if record.desired is not None:
+        owed |= own_ports(state, record.desired)
+    for key in sorted(owed, key=lambda key: key.directory):
+        # Claimed and never served on, or not any more: it would keep an address for nobody.
+        busy = f"claim:{key.directory}" in state.in_flight or not _due(record.claim_retry.get(key), now)
+        if owed[key] not in released and not busy:
+            actions.append(ReleaseDhcpPort(key=key, device_id=owed[key], reasons=(f"nobody serves on it: {reason}",)))
     if actions:
         return actions
-    if record.namespace:
-        namespace = f"qdhcp-{record.id}"
-        why = f"nothing is left in it: {reason}"
-        return [RemoveNamespace(network_id=record.id, namespace=namespace, reasons=(why,))]
-    return []
+    return _remove_namespace(record, reason) if record.namespace else []
+
+
+def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:
+    why = f"nothing is left in it: {reason}"
+    return [RemoveNamespace(network_id=record.id, namespace=f"qdhcp-{record.id}", reasons=(why,))]
 
 
 def _strays(record: NetworkRecord, ours: set[str]) -> list[Action]:
@@ -164,12 +195,21 @@ def _proxy(state: AgentState, record: NetworkRecord, network: Network) -> list[A
         settings=state.settings,
         bind_interface=_bind_interface(state, record, network),
     )
+    strays: list[Action] = [
+        _stop(state, record, proxy, "another proxy serves the network")
+        for proxy in record.stray_proxies
+        if proxy.proxy_id != spec.proxy_id
+    ]
+    return [*strays, *_wanted_proxy(state, record, spec)]
+
+
+def _wanted_proxy(state: AgentState, record: NetworkRecord, spec: MetadataProxySpec) -> list[Action]:
     now = record.proxy
     if now is None:
         return [StartProxy(spec=spec, reasons=("the network needs a metadata proxy",))]
     if now.proxy_id != spec.proxy_id:
         reason = f"it is {spec.proxy_id} that the proxy serves now"
-        return [*_stop_proxy(state, record, reason), StartProxy(spec=spec, reasons=(reason,))]
+        return [_stop(state, record, now, reason), StartProxy(spec=spec, reasons=(reason,))]
     if not now.alive:
         return [StartProxy(spec=spec, reasons=("the metadata proxy is not running",))]
     if now.config != spec.config:
@@ -187,18 +227,18 @@ def _bind_interface(state: AgentState, record: NetworkRecord, network: Network) 
 
 
 def _stop_proxy(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:
-    if record.proxy is None:
-        return []
-    proxy_id = record.proxy.proxy_id
-    return [
-        StopProxy(
-            network_id=record.id,
-            proxy_id=proxy_id,
-            config_path=f"{state.settings.proxy_config_dir}/{proxy_id}.conf",
-            pid_path=f"{state.settings.external_pids_dir}/{proxy_id}.pid.haproxy",
-            reasons=(reason,),
-        )
-    ]
+    running = [*record.stray_proxies, *([record.proxy] if record.proxy is not None else [])]
+    return [_stop(state, record, proxy, reason) for proxy in running]
+
+
+def _stop(state: AgentState, record: NetworkRecord, proxy: ServedProxy, reason: str) -> StopProxy:
+    return StopProxy(
+        network_id=record.id,
+        proxy_id=proxy.proxy_id,
+        config_path=proxy.config_path or f"{state.settings.proxy_config_dir}/{proxy.proxy_id}.conf",
+        pid_path=f"{state.settings.external_pids_dir}/{proxy.proxy_id}.pid.haproxy",
+        reasons=(reason,),
+    )
 
 
 def _stop_proxy_of(state: AgentState, record: NetworkRecord, actions: list[Action]) -> list[Action]:

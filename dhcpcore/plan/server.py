@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
 from dhcpcore.state.agent import AgentState
+from dhcpcore.state.records import NetworkRecord
 
 AGENT_TYPE = "DHCP agent"
 BINARY = "neutron-dhcp-agent"
@@ -64,19 +65,28 @@ def agent_state(state: AgentState) -> dict[str, object]:
     return payload
 
 
-def plan_ready(state: AgentState, also: dict[str, bool], now: float) -> list[Action]:
+def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now: float) -> list[Action]:
     """Batches of served ports to be reported, those that somebody waits for first.
 
     Args:
         also: ports found served by this very plan, without anything to be done for them.
+        leaving: networks of which this very plan takes an instance away: their ports are not reported now.
     """
     ready = state.ready
     if "notify_ready" in state.in_flight or (ready.retry is not None and ready.retry.not_before > now):
         return []
-    queue = dict(ready.queue.items()) | also
+    queue = {port_id: port.urgent for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
     order = sorted(queue, key=lambda port_id: (not queue[port_id], port_id))
     size = state.settings.ready_ports_batch
     return [
         NotifyReady(port_ids=tuple(order[start : start + size]), reasons=("served",))
         for start in range(0, len(order), size)
     ]
+
+
+def served_ports(record: NetworkRecord) -> dict[str, bool]:
+    """Ports of a settled network that wait to be reported; True where somebody waits for them."""
+    if not record.awaiting_ready or record.desired is None:
+        return {}
+    awaiting = record.awaiting_ready
+    return {port.id: awaiting[port.id] for port in record.desired.ports if port.id in awaiting}

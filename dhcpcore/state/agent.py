@@ -5,12 +5,14 @@ Also the few small steps that all folding is made of.  Cost follows change: putt
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve, field, frozen
 from immutables import Map
 
 from dhcpcore.model.capabilities import HostCapabilities
 from dhcpcore.model.settings import Settings
-from dhcpcore.state.records import FetchNeed, NetworkRecord, Retry
+from dhcpcore.state.records import FetchNeed, NetworkRecord, ReadyPort, Retry
 from dhcpcore.state.tombstones import Tombstones
 
 
@@ -60,10 +62,10 @@ class Heartbeat:
 
 @frozen(kw_only=True)
 class Ready:
-    """Served ports that the server has not been told about; True where somebody waits for them."""
+    """Served ports that the server has not been told about, and those that it is being told about."""
 
-    queue: Map[str, bool] = Map()
-    reporting: Map[str, bool] = Map()
+    queue: Map[str, ReadyPort] = Map()
+    reporting: Map[str, ReadyPort] = Map()
     retry: Retry | None = None
 
 
@@ -101,22 +103,26 @@ class AgentState:
 
     Attributes:
         seq: how many events were folded.
-        admin_state_up: of this agent, as the server last told.
+        admin_state_up: of this agent, as the server last told; admin_seq: in which event.
         touched: networks that the next plan must look at.
         waiting: networks with something to try again, and when.
         in_flight: scopes in which actions run, and how many.
+        fetches: those of them that ask the server for networks, and when they were sent (event number).
         recent: ports that an event touched while a fetch was under way, and the event's number.
-        late: networks we do not know that an event named while a full fetch was under way.
+        late: networks we do not know that an event named while a fetch was under way, and the event's number.
+        templates: a `dhcpcore.Templates` of the user's own, None for ours.
     """
 
     settings: Settings
     capabilities: HostCapabilities = field(factory=HostCapabilities)
     seq: int = 0
     admin_state_up: bool = True
+    admin_seq: int = -1
     networks: Map[str, NetworkRecord] = Map()
     touched: Map[str, bool] = Map()
     waiting: Map[str, float] = Map()
     in_flight: Map[str, int] = Map()
+    fetches: Map[str, int] = Map()
     recent: Map[str, int] = Map()
     late: Map[str, int] = Map()
     counts: Counts = field(factory=Counts)
@@ -126,6 +132,7 @@ class AgentState:
     tombstones: Tombstones = field(factory=Tombstones)
     observation: Observation = field(factory=Observation)
     brake: Brake | None = None
+    templates: Any = None
 
     def record(self, network_id: str) -> NetworkRecord:
         """What is remembered of a network; an empty record for an unknown one."""
@@ -134,7 +141,7 @@ class AgentState:
     @property
     def fetching(self) -> bool:
         """Whether any fetch is under way."""
-        return "fetch_networks" in self.in_flight or any(scope.startswith("fetch:") for scope in self.in_flight)
+        return bool(self.fetches)
 
     @property
     def reports(self) -> bool:
@@ -148,15 +155,18 @@ def initial_state(
     *,
     at: float = 0.0,
     observed: bool = False,
+    templates: Any = None,
 ) -> AgentState:
     """The state of an agent that has just started: the host is to be looked at, the server to be asked.
 
     Args:
         at: monotonic seconds.
         observed: True where there is no host to look at (a what-if, a test).
+        templates: a `dhcpcore.Templates` of your own.
     """
     return AgentState(
         settings=settings,
+        templates=templates,
         capabilities=capabilities or HostCapabilities(),
         sync=Sync(need=FetchNeed(seq=0, reasons=("start",))),
         heartbeat=Heartbeat(due=at),
@@ -169,7 +179,7 @@ def put(state: AgentState, record: NetworkRecord, *, touch: bool = True) -> Agen
     """`state` with `record` in it, or without the record once nothing is left of it."""
     before = state.networks.get(record.id)
     counts = _counted(_counted(state.counts, before, -1), record, +1)
-    due = record.due
+    due = record.due_after(float("-inf"))
     waiting = state.waiting
     if due is not None:
         waiting = waiting.set(record.id, due)
@@ -211,11 +221,6 @@ def need_full_fetch(state: AgentState, reason: str) -> AgentState:
     if reason not in reasons:
         reasons = (*reasons[-7:], reason)
     return evolve(state, sync=evolve(state.sync, need=FetchNeed(seq=state.seq, reasons=reasons)))
-
-
-def heartbeat_due(heartbeat: Heartbeat, at: float, interval: float) -> Heartbeat:
-    """`heartbeat` after a report was sent at `at`: the next is due one interval (seconds) later."""
-    return evolve(heartbeat, due=at + interval)
 
 
 def _counted(counts: Counts, record: NetworkRecord | None, sign: int) -> Counts:

@@ -2,17 +2,20 @@
 
 Each fetch remembers the number of the last event folded before it was sent.  Its answer wins for every object that no
 later event touched, whatever its revision (a restored backup has old ones); objects touched since keep the event.
+Of two answers the one that was asked for later wins, in whichever order they come.
 """
 
 from __future__ import annotations
 
 from attrs import evolve
+from immutables import Map
 
 from dhcpcore.actions import FetchNetwork, FetchNetworks
 from dhcpcore.events import FetchedNetworks
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
-from dhcpcore.state.agent import AgentState, Brake, need_fetch, need_full_fetch, put
+from dhcpcore.state.agent import AgentState, need_fetch, put
+from dhcpcore.state.missing import judge_missing
 from dhcpcore.state.notifications import drop_desired, news
 from dhcpcore.state.ports import index_addresses, is_ours, replace_ports
 from dhcpcore.state.records import NetworkRecord, backoff
@@ -20,43 +23,53 @@ from dhcpcore.state.records import NetworkRecord, backoff
 
 def networks_fetched(state: AgentState, action: FetchNetworks, fetched: FetchedNetworks, at: float) -> AgentState:
     """A full answer."""
-    sync = evolve(state.sync, answered_seq=action.sent_seq, retry=None)
-    if sync.need is not None and sync.need.seq <= action.sent_seq:
+    sent_seq = action.sent_seq
+    sync = evolve(state.sync, answered_seq=sent_seq, retry=None)
+    if sync.need is not None and sync.need.seq <= sent_seq:
         sync = evolve(sync, need=None)
-    state = evolve(state, sync=sync)
-    if action.sent_seq >= 0:
-        state = evolve(state, tombstones=state.tombstones.since(action.sent_seq))
-    listed = set()
+    state = evolve(state, sync=sync, tombstones=state.tombstones.since(sent_seq))
+    if (fetched.networks or fetched.failed) and sent_seq >= state.admin_seq:
+        # An agent that is down is told of no network: the notification that it is up again was lost.
+        state = evolve(state, admin_state_up=True)
     for network in fetched.networks:
-        listed.add(network.id)
-        state = _listed(state, network, action.sent_seq)
+        if state.record(network.id).answered_seq <= sent_seq:
+            state = _listed(state, network, sent_seq)
+    listed = {network.id for network in fetched.networks}
     for failure in fetched.failed:
-        if failure.network_id is None:
-            # Which one it was cannot be read: none can be told to be missing.
-            listed.update(state.networks)
-            continue
-        listed.add(failure.network_id)
-        record = need_fetch(state.record(failure.network_id), state.seq, "unreadable in a full answer")
-        retry = backoff(state.settings, record.need_retry, at=at, reason=failure.message, jitter=0.0)
-        state = put(state, evolve(record, need_retry=retry))
-    return _missing(state, listed, action.sent_seq, at)
+        if failure.network_id is not None:
+            listed.add(failure.network_id)
+            record = need_fetch(state.record(failure.network_id), state.seq, "unreadable in a full answer")
+            retry = backoff(state.settings, record.need_retry, at=at, reason=failure.message, jitter=0.0)
+            state = put(state, evolve(record, need_retry=retry))
+    if any(failure.network_id is None for failure in fetched.failed):
+        listed.update(state.networks)  # which one it was cannot be read: none can be told to be missing
+        return state if state.brake is None else _ask_later(state, at)
+    return judge_missing(state, listed, sent_seq, at)
 
 
-def network_fetched(state: AgentState, action: FetchNetwork, network: Network | None, at: float) -> AgentState:
+def _ask_later(state: AgentState, at: float) -> AgentState:
+    assert state.brake is not None
+    return evolve(state, brake=evolve(state.brake, ask_at=at + state.settings.retry_interval_max))
+
+
+def network_fetched(state: AgentState, action: FetchNetwork, network: Network | None) -> AgentState:
     """The answer about one network."""
+    sent_seq = action.sent_seq
     record = state.record(action.network_id)
-    if record.event_seq > action.sent_seq and record.desired is None and record.removal == "deleted":
-        return state
+    if max(record.answered_seq, state.sync.answered_seq) > sent_seq:
+        return put(state, answered(record, sent_seq)) if record.need is not None else state
+    if record.event_seq > sent_seq and (network is None or record.removal == "deleted"):
+        return state  # deleted since, or created again: that event owes a fetch of its own, or wants none
+    record = evolve(record, answered_seq=sent_seq)
     if network is None:
-        if record.event_seq > action.sent_seq:
-            return state  # created again since; that event owes a fetch of its own
         if record.removal == "held":
-            return put(state, _answered(record, action.sent_seq))
+            return put(state, answered(record, sent_seq))
         return drop_desired(state, record, "deleted")
     if record.removal == "held" and not _has_our_port(state, network):
         # The server knows it and it is not ours any more: another agent may use the same MAC and address by now.
         return drop_desired(state, record, "unlisted")
-    return _listed(state, network, action.sent_seq, keep_removal=record.removal == "held")
+    state = evolve(state, networks=state.networks.set(record.id, record))
+    return _listed(state, network, sent_seq, keep_removal=record.removal == "held")
 
 
 def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal: bool = False) -> AgentState:
@@ -70,30 +83,34 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     if known is not None and merged == known and not late:
         merged = known
     awaiting = record.awaiting_ready
+    if merged is not known:
+        state = _revive(state, merged)
+        state, awaiting = _forget_gone(state, record, merged)
     for port in merged.ports:
         # What was bound and never reported; for the ports of a network that is right this is one comparison each.
         if port.status != "ACTIVE" and port.is_bound and port.id not in awaiting:
             awaiting = awaiting.set(port.id, False)
-    removal = record.removal if keep_removal else None
-    answered = _answered(record, sent_seq)
-    if merged is known and removal == record.removal and awaiting is record.awaiting_ready and answered is record:
-        return state
+    now = news(answered(record, sent_seq))
     if merged is not known:
-        answered = news(evolve(answered, desired=merged, addresses=index_addresses(merged)))
-    answered = evolve(answered, removal=removal, awaiting_ready=awaiting)
+        now = evolve(now, desired=merged, addresses=index_addresses(merged))
+    removal = record.removal if keep_removal else None
+    if now is record and removal == record.removal and awaiting is record.awaiting_ready:
+        return state
+    now = evolve(now, removal=removal, awaiting_ready=awaiting)
     if late:
-        answered = need_fetch(answered, state.seq, "it changed while it was being listed")
-    return put(state, answered)
+        now = need_fetch(now, state.seq, "it changed while it was being listed")
+    return put(state, now)
 
 
-def _answered(record: NetworkRecord, sent_seq: int) -> NetworkRecord:
+def answered(record: NetworkRecord, sent_seq: int) -> NetworkRecord:
+    """`record` without a need that an answer asked at `sent_seq` satisfies."""
     if record.need is not None and record.need.seq <= sent_seq:
         return evolve(record, need=None, need_retry=None)
     return record
 
 
 def _merge(state: AgentState, record: NetworkRecord, network: Network, sent_seq: int) -> Network:
-    """`network` as answered, but with every object that a later event touched as that event has it."""
+    """`network` as answered, but with every port that a later event touched as that event has it."""
     known = record.desired
     if known is None:
         ports = tuple(p for p in network.ports if state.tombstones.seq_of(p.id) <= sent_seq)
@@ -101,86 +118,49 @@ def _merge(state: AgentState, record: NetworkRecord, network: Network, sent_seq:
     if network == known:
         return known
     before = {port.id: port for port in known.ports}
-    ports_now: list[Port] = []
-    answered = set()
+    now: list[Port] = []
+    told = set()
     for port in network.ports:
-        answered.add(port.id)
+        told.add(port.id)
         mine = before.get(port.id)
         if state.recent.get(port.id, -1) > sent_seq:
-            if mine is not None and port.id not in state.tombstones:
-                ports_now.append(mine)
+            if mine is not None:
+                now.append(mine)
         elif state.tombstones.seq_of(port.id) <= sent_seq:
-            ports_now.append(mine if mine == port and mine is not None else port)
-    for port in known.ports:
-        if port.id not in answered and state.recent.get(port.id, -1) > sent_seq:
-            ports_now.append(port)
-    merged = replace_ports(network, tuple(ports_now))
-    if record.event_seq > sent_seq:
-        merged = evolve(merged, mtu=known.mtu, admin_state_up=known.admin_state_up)
-    return merged
+            now.append(mine if mine is not None and mine == port else port)
+    now.extend(p for p in known.ports if p.id not in told and state.recent.get(p.id, -1) > sent_seq)
+    return replace_ports(network, tuple(now))
+
+
+def _revive(state: AgentState, network: Network) -> AgentState:
+    """Ports that the server lists again are no longer deleted (a restored backup)."""
+    tombstones = state.tombstones
+    if len(tombstones):
+        for port in network.ports:
+            tombstones = tombstones.without(port.id)
+    return state if tombstones is state.tombstones else evolve(state, tombstones=tombstones)
+
+
+def _forget_gone(state: AgentState, record: NetworkRecord, network: Network) -> tuple[AgentState, Map[str, bool]]:
+    """Ports that are gone, or will be served otherwise, are not reported as they were."""
+    awaiting, queue = record.awaiting_ready, state.ready.queue
+    if not awaiting and not queue:
+        return state, awaiting
+    there = {port.id: port for port in network.ports}
+    for port_id in record.awaiting_ready:
+        if port_id not in there:
+            awaiting = awaiting.delete(port_id)
+    before = record.desired.ports if record.desired is not None else ()
+    for port in before:
+        if port.id in queue and there.get(port.id) != port:
+            if port.id in there:
+                awaiting = awaiting.set(port.id, queue[port.id].urgent)
+            queue = queue.delete(port.id)
+    if queue is not state.ready.queue:
+        state = evolve(state, ready=evolve(state.ready, queue=queue))
+    return state, awaiting
 
 
 def _has_our_port(state: AgentState, network: Network) -> bool:
     host = state.settings.host
     return any(is_ours(state, port) and port.binding_host_id in (None, "", host) for port in network.ports)
-
-
-def _missing(state: AgentState, listed: set[str], sent_seq: int, at: float) -> AgentState:
-    """What we know and a full answer lacks: disable, unless that would be unsafe."""
-    missing = []
-    served = 0
-    for record in state.networks.values():
-        served += bool(record.served)
-        if record.id in listed or record.event_seq > sent_seq:
-            continue
-        if record.need is not None and record.need.seq > sent_seq:
-            continue
-        if record.removal != "deleted":
-            missing.append(record)
-    missing.sort(key=lambda record: record.id)
-    losing = [record for record in missing if record.served]
-    for record in missing:
-        if not record.served:
-            state = drop_desired(state, record, "unlisted")
-    if not state.admin_state_up:
-        return evolve(_drop_all(state, losing), brake=None)
-    first_answer = state.heartbeat.first_answer_seq
-    if state.reports and (first_answer is None or sent_seq < first_answer):
-        for record in losing:
-            state = put(state, evolve(record, removal="untrusted"))
-        # Where the server has heard of us by now, it is asked again at once; else its first answer will see to that.
-        return heartbeat_trusted(state) if first_answer is not None else state
-    settings = state.settings
-    if served < settings.unsafe_disable_minimum or len(losing) * 100 <= settings.unsafe_disable_percent * served:
-        return evolve(_drop_all(state, losing), brake=None)
-    ids = frozenset(record.id for record in losing)
-    brake = state.brake
-    if brake is not None and brake.network_ids == ids and at >= brake.since + settings.unsafe_disable_hold:
-        return evolve(_drop_all(state, losing), brake=None)
-    since = brake.since if brake is not None and brake.network_ids == ids else at
-    for record in losing:
-        if record.removal != "held":
-            held = evolve(record, removal="held")
-            state = put(state, need_fetch(held, state.seq, "missing in a full answer"))
-    hold_over = since + settings.unsafe_disable_hold
-    ask_at = min(hold_over, at + settings.retry_interval_max)
-    return evolve(state, brake=Brake(network_ids=ids, served=served, since=since, ask_at=ask_at))
-
-
-def _drop_all(state: AgentState, records: list[NetworkRecord]) -> AgentState:
-    for record in records:
-        state = drop_desired(state, state.networks[record.id], "unlisted")
-    return state
-
-
-def let_go(state: AgentState) -> AgentState:
-    """The brake is forced: what it holds goes."""
-    held = [record for record in state.networks.values() if record.removal == "held"]
-    return evolve(_drop_all(state, sorted(held, key=lambda record: record.id)), brake=None)
-
-
-def heartbeat_trusted(state: AgentState) -> AgentState:
-    """The server knows this agent now: an answer that was given before it did is asked for again."""
-    if any(record.removal == "untrusted" for record in state.networks.values()):
-        return need_full_fetch(state, "the server had not heard of this agent")
-    return state

@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import evolve
 
-from dhcpcore import events
+import dhcpcore.events as events
 from dhcpcore.state import notifications, outcomes
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
-from dhcpcore.state.answers import let_go
+from dhcpcore.state.missing import let_go
 from dhcpcore.state.observation import host_observed
 
 

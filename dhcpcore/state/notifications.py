@@ -6,12 +6,16 @@ itself, and anything it leaves in doubt is asked of the server: one fetch of tha
 
 from __future__ import annotations
 
-from attrs import evolve
+from typing import Literal
 
-from dhcpcore import events
+from attrs import evolve
+from immutables import Map
+
+import dhcpcore.events as events
 from dhcpcore.model.port import Port
+from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
-from dhcpcore.state.ports import find_port, is_ours, with_port, without_port
+from dhcpcore.state.ports import find_port, is_ours, own_ports, with_port, without_port
 from dhcpcore.state.records import NetworkRecord
 
 
@@ -24,25 +28,24 @@ def network_created(event: events.NetworkCreated, state: AgentState) -> AgentSta
 
 
 def network_updated(event: events.NetworkUpdated, state: AgentState) -> AgentState:
-    """MTU, admin state and the list of subnets are in the notification; a new name changes nothing (museum L11)."""
+    """A new MTU, admin state or list of subnets is asked for; a new name changes nothing (museum L11).
+
+    Not folded as it is: a network has no revision number in what agents are told, so an older update that comes late
+    cannot be told from a newer one, and "down" would take the network away.
+    """
     record = state.networks.get(event.network_id)
     if record is None or record.desired is None:
         if record is not None and record.removal == "deleted":
             return state  # told of a network that was taken from us before
         if not event.admin_state_up:
             return state
-        return put(state, need_fetch(state.record(event.network_id), state.seq, "network updated"))
+        record = evolve(state.record(event.network_id), event_seq=state.seq)
+        return put(state, need_fetch(record, state.seq, "network updated"))
     network = record.desired
-    if event.subnet_ids is not None and set(event.subnet_ids) != {s.id for s in network.all_subnets}:
-        record = need_fetch(record, state.seq, "subnets of the network changed")
-    mtu = network.mtu if event.mtu is None else event.mtu
-    if (mtu, event.admin_state_up) != (network.mtu, network.admin_state_up):
-        # An older update that comes late would undo a newer one: the server is asked as well, the answer wins.
-        record = evolve(record, desired=evolve(network, mtu=mtu, admin_state_up=event.admin_state_up))
-        record = need_fetch(evolve(record, event_seq=state.seq), state.seq, "network updated")
-    elif record is state.networks[event.network_id]:
-        return state
-    return put(state, record)
+    same = event.admin_state_up == network.admin_state_up and event.mtu in (None, network.mtu)
+    if same and (event.subnet_ids is None or set(event.subnet_ids) == {s.id for s in network.all_subnets}):
+        return put(state, news(record)) if news(record) is not record else state
+    return put(state, need_fetch(news(record), state.seq, "network updated"))
 
 
 def network_deleted(event: events.NetworkDeleted, state: AgentState) -> AgentState:
@@ -51,25 +54,14 @@ def network_deleted(event: events.NetworkDeleted, state: AgentState) -> AgentSta
     if record is None:
         if not state.fetching:
             return state
-        # An answer that was sent before may still list it: remember until no answer is under way.
+        # An answer that was asked for before may still list it: remember until no answer is under way.
         record = NetworkRecord(id=event.network_id)
     return drop_desired(state, evolve(record, event_seq=state.seq), "deleted")
 
 
-def drop_desired(state: AgentState, record: NetworkRecord, removal: str) -> AgentState:
+def drop_desired(state: AgentState, record: NetworkRecord, removal: Literal["deleted", "unlisted"]) -> AgentState:
     """`state` in which nothing is wanted of a network any more; what is served of it remains to be disabled."""
-    assert removal in ("deleted", "unlisted")
-    gone = evolve(
-        record,
-        desired=None,
-        removal="deleted" if removal == "deleted" else "unlisted",
-        addresses=type(record.addresses)(),
-        need=None,
-        need_retry=None,
-        claim_retry=None,
-        awaiting_ready=type(record.awaiting_ready)(),
-        accepted=type(record.accepted)(),
-    )
+    owed = record.owed
     if record.desired is not None:
         queue = state.ready.queue
         for port in record.desired.ports:
@@ -77,6 +69,25 @@ def drop_desired(state: AgentState, record: NetworkRecord, removal: str) -> Agen
                 queue = queue.delete(port.id)
         if queue is not state.ready.queue:
             state = evolve(state, ready=evolve(state.ready, queue=queue))
+        for key, device_id in own_ports(state, record.desired).items():
+            if key not in record.served:
+                owed = owed.set(key, device_id)  # claimed, and never served on
+    elif record.namespace and not record.served:
+        # Left behind half made: a port may have been claimed for it in an earlier life.
+        key = InstanceKey(network_id=record.id)
+        owed = owed.set(key, state.settings.dhcp_device_id(record.id, None))
+    gone = evolve(
+        record,
+        desired=None,
+        removal=removal,
+        addresses=Map(),
+        need=None,
+        need_retry=None,
+        claim_retry=Map(),
+        awaiting_ready=Map(),
+        accepted=Map(),
+        owed=owed,
+    )
     if gone.is_empty and state.fetching and removal == "deleted":
         return evolve(state, networks=state.networks.set(gone.id, gone), late=state.late.set(gone.id, state.seq))
     return put(state, gone)
@@ -85,12 +96,15 @@ def drop_desired(state: AgentState, record: NetworkRecord, removal: str) -> Agen
 def subnet_changed(event: events.SubnetCreated | events.SubnetUpdated, state: AgentState) -> AgentState:
     """A subnet's revision number does not grow with every change (it was 0 throughout): ask for the network."""
     network_id = event.subnet.network_id
-    record = state.networks.get(network_id)
-    if record is not None and record.desired is None and record.removal == "deleted":
-        return state
-    if record is not None and record.desired is not None and event.subnet in record.desired.all_subnets:
-        return state  # told again
-    return put(state, need_fetch(state.record(network_id), state.seq, f"subnet {event.subnet.id} changed"))
+    record = state.record(network_id)
+    if record.desired is None:
+        if record.removal == "deleted":
+            return state
+        record = evolve(record, event_seq=state.seq)
+    elif event.subnet in record.desired.all_subnets:
+        # Told again; or its allocation pools changed, which agents have no use for, but a claim may have waited for.
+        return put(state, news(record)) if news(record) is not record else state
+    return put(state, need_fetch(news(record), state.seq, f"subnet {event.subnet.id} changed"))
 
 
 def subnet_deleted(event: events.SubnetDeleted, state: AgentState) -> AgentState:
@@ -116,8 +130,6 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
     port = event.port
     if port.id in state.tombstones:
         return state
-    if state.fetching:
-        state = evolve(state, recent=state.recent.set(port.id, state.seq))
     record = state.networks.get(port.network_id)
     if record is None or record.desired is None:
         if record is None or record.removal != "deleted":
@@ -127,36 +139,39 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
     if known is not None:
         if known.revision_number > port.revision_number or known == port:
             return state
-        if known.mac_address != port.mac_address or known.fixed_ips != port.fixed_ips:
-            state = _in_doubt_if_ours(state, record, known, port)
-            record = state.networks[port.network_id]
+        if known.fixed_ips != port.fixed_ips:
+            record = news(record)
+            if is_ours(state, known) and _subnets(known) != _subnets(port):
+                # Maybe one of its subnets is being deleted: ask before anything is claimed.
+                record = need_fetch(record, state.seq, "the DHCP port was changed")
+    awaiting = record.awaiting_ready if is_ours(state, port) else record.awaiting_ready.set(port.id, True)
+    record = evolve(record, awaiting_ready=awaiting)
     holders = {record.addresses.get(ip.ip_address, port.id) for ip in port.fixed_ips} - {port.id}
     if holders:
         # Another port holds the address: one of the two is stale, only the server knows which (Launchpad 1645835).
         return put(state, need_fetch(record, state.seq, f"port {port.id} has the address of another port"))
-    record = with_port(record, port, position, known)
-    if not is_ours(state, port):
-        record = evolve(record, awaiting_ready=record.awaiting_ready.set(port.id, True))
-    return put(state, record)
+    state = _touched_port(state, port.id)
+    return put(state, with_port(record, port, position, known))
 
 
-def _in_doubt_if_ours(state: AgentState, record: NetworkRecord, known: Port, port: Port) -> AgentState:
-    """Our own DHCP port was given other subnets: maybe a subnet is being deleted, so ask before claiming anything."""
-    if not is_ours(state, known):
-        return state
-    if {ip.subnet_id for ip in known.fixed_ips} == {ip.subnet_id for ip in port.fixed_ips}:
-        return state
-    return put(state, need_fetch(record, state.seq, "the DHCP port was changed"))
+def _touched_port(state: AgentState, port_id: str) -> AgentState:
+    """An event about this port was taken over: it wins over answers under way, and what was ready is so no longer."""
+    if state.fetching:
+        state = evolve(state, recent=state.recent.set(port_id, state.seq))
+    if port_id in state.ready.queue:
+        state = evolve(state, ready=evolve(state.ready, queue=state.ready.queue.delete(port_id)))
+    return state
+
+
+def _subnets(port: Port) -> set[str]:
+    return {ip.subnet_id for ip in port.fixed_ips}
 
 
 def port_deleted(event: events.PortDeleted, state: AgentState) -> AgentState:
     """A port went; remembered for a while, so that a late create does not bring it back."""
     age = state.settings.tombstone_age
     state = evolve(state, tombstones=state.tombstones.add(event.port_id, seq=state.seq, at=event.at, age=age))
-    if state.fetching:
-        state = evolve(state, recent=state.recent.set(event.port_id, state.seq))
-    if event.port_id in state.ready.queue:
-        state = evolve(state, ready=evolve(state.ready, queue=state.ready.queue.delete(event.port_id)))
+    state = _touched_port(state, event.port_id)
     network_id = event.network_id
     if network_id is None:
         network_id = _network_of_port(state, event.port_id)
@@ -174,7 +189,8 @@ def port_deleted(event: events.PortDeleted, state: AgentState) -> AgentState:
 
 def agent_updated(event: events.AgentUpdated, state: AgentState) -> AgentState:
     """The operator switched this agent on or off: the server's list follows, without a brake."""
-    return need_full_fetch(evolve(state, admin_state_up=event.admin_state_up), "agent updated")
+    now = evolve(state, admin_state_up=event.admin_state_up, admin_seq=state.seq)
+    return need_full_fetch(now, "agent updated")
 
 
 def payload_refused(event: events.PayloadRefused, state: AgentState) -> AgentState:
@@ -186,15 +202,17 @@ def payload_refused(event: events.PayloadRefused, state: AgentState) -> AgentSta
 
 
 def news(record: NetworkRecord) -> NetworkRecord:
-    """`record` after something that may have freed an address: a claim that waited for news may be tried again."""
-    if record.claim_retry is not None and record.claim_retry.not_before == float("inf"):
-        return evolve(record, claim_retry=None)
-    return record
+    """`record` after something that may have freed an address: claims that waited for news may be tried again."""
+    left = record.claim_retry
+    for key, retry in record.claim_retry.items():
+        if retry.not_before == float("inf"):
+            left = left.delete(key)
+    return record if left is record.claim_retry else evolve(record, claim_retry=left)
 
 
 def _note_late(state: AgentState, network_id: str) -> AgentState:
     """A port of a network that we do not know: only a full answer under way can make it ours (Launchpad 1659919)."""
-    if "fetch_networks" in state.in_flight or f"fetch:{network_id}" in state.in_flight:
+    if "fetch_networks" in state.fetches or f"fetch:{network_id}" in state.fetches:
         return evolve(state, late=state.late.set(network_id, state.seq))
     return state
 

@@ -6,82 +6,106 @@ Nothing here trusts what it reads: texts are whatever lay on the disk.
 
 from __future__ import annotations
 
-from attrs import evolve
+from attrs import define, evolve, field
 from immutables import Map
 
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProxy
-from dhcpcore.state.agent import AgentState, put
+from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy
 
 #: Stands for a file that does not exist: no rendered file can be equal to it.
 MISSING = "\0missing"
+
+#: Network namespaces of DHCP agents (Neutron NS_PREFIX).
+_PREFIX = "qdhcp-"
 
 
 def host_observed(
     state: AgentState, observed: ObservedHost, only_network_id: str | None, sent_seq: int, at: float
 ) -> AgentState:
     """Everything found on the host, or everything found of one network."""
-    instances: dict[str, list[ObservedInstance]] = {}
-    for instance in observed.instances:
-        instances.setdefault(instance.key.network_id, []).append(instance)
-    proxies = {proxy.network_id: proxy for proxy in observed.proxies}
-    prefix = "qdhcp-"
-    namespaces = {name[len(prefix) :] for name in observed.namespaces if name.startswith(prefix)}
-    strays: dict[str, list[str]] = {}
-    for device in observed.stray_devices:
-        if device.namespace.startswith(prefix):
-            strays.setdefault(device.namespace[len(prefix) :], []).append(device.name)
+    found = _by_network(observed)
     if only_network_id is None:
-        candidates = {*state.networks, *instances, *proxies, *namespaces, *strays}
+        candidates = {*state.networks, *found}
+        first = not state.observation.done
         due = at + state.settings.audit_interval
         state = evolve(state, observation=evolve(state.observation, done=True, due=due, retry=None))
     else:
-        candidates = {only_network_id}
+        candidates, first = {only_network_id}, False
     for network_id in sorted(candidates):
+        if network_id not in state.networks and state.sync.answered_seq >= 0:
+            # Left behind by somebody: whether the server wants it is for the next full answer to say.
+            state = need_full_fetch(state, "found on the host what was not known")
         record = state.record(network_id)
         if f"network:{network_id}" in state.in_flight or record.host_seq > sent_seq >= 0:
-            continue  # what was seen there is older than what is known
-        seen = _seen(
-            record,
-            instances.get(network_id, []),
-            proxies.get(network_id),
-            network_id in namespaces,
-            tuple(sorted(strays.get(network_id, ()))),
-        )
-        if seen != record or network_id in state.touched:
+            state = touch(state, network_id)  # what was seen there is older than what is known
+            continue
+        seen = _seen(record, found.get(network_id, _Found()))
+        if seen != record:
             state = put(state, seen)
+        elif first:
+            state = touch(state, network_id)
     return state
 
 
-def _seen(
-    record: NetworkRecord,
-    instances: list[ObservedInstance],
-    proxy: ObservedProxy | None,
-    namespace: bool,
-    strays: tuple[str, ...],
-) -> NetworkRecord:
+@define
+class _Found:
+    """What was found of one network."""
+
+    instances: list[ObservedInstance] = field(factory=list)
+    proxies: list[ObservedProxy] = field(factory=list)
+    namespace: bool = False
+    strays: list[str] = field(factory=list)
+
+
+def _by_network(observed: ObservedHost) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for instance in observed.instances:
+        found.setdefault(instance.key.network_id, _Found()).instances.append(instance)
+    for proxy in observed.proxies:
+        found.setdefault(proxy.network_id, _Found()).proxies.append(proxy)
+    for name in observed.namespaces:
+        if name.startswith(_PREFIX):
+            found.setdefault(name[len(_PREFIX) :], _Found()).namespace = True
+    for device in observed.stray_devices:
+        if device.namespace.startswith(_PREFIX):
+            found.setdefault(device.namespace[len(_PREFIX) :], _Found()).strays.append(device.name)
+    return found
+
+
+def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
     served: Map[InstanceKey, ServedInstance] = Map()
-    for instance in sorted(instances, key=lambda found: found.key.directory):
+    for instance in sorted(found.instances, key=lambda each: each.key.directory):
         served = served.set(instance.key, _instance(record.served.get(instance.key), instance, record.id))
     for key, known in record.served.items():
         if key not in served:
             # Nothing of it is left; what it took (a port) may have to be given back still.
             gone = evolve(known, alive=False, pid=None, drift=("nothing of it is left on the host",), leases=None)
             served = served.set(key, gone)
+    # One proxy serves a network; others in its namespace are left over from when it had another id (LP 1526084).
+    proxies = sorted(
+        found.proxies,
+        key=lambda each: (
+            record.proxy is None or each.proxy_id != record.proxy.proxy_id,
+            each.process is None,
+            each.proxy_id,
+        ),
+    )
     return evolve(
         record,
         served=served,
-        proxy=_proxy(record.proxy, proxy),
-        namespace=namespace,
-        strays=strays,
+        proxy=_proxy(record.proxy, proxies[0] if proxies else None),
+        stray_proxies=tuple(_observed_proxy(None, each) for each in proxies[1:]),
+        namespace=found.namespace,
+        strays=tuple(sorted(found.strays)),
         observe=False,
     )
 
 
 def _instance(known: ServedInstance | None, found: ObservedInstance, network_id: str) -> ServedInstance:
     process = found.process
-    namespace = f"qdhcp-{network_id}"
+    namespace = f"{_PREFIX}{network_id}"
     drift = []
     if process is not None and process.namespace != namespace:
         drift.append("dnsmasq runs in another namespace")
@@ -91,7 +115,7 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
     argv = process.argv if process is not None else (known.spec.argv if known is not None else ())
     spec = InstanceSpec(
         key=found.key,
-        directory=known.spec.directory if known is not None else "",
+        directory=found.directory or (known.spec.directory if known is not None else ""),
         process_tag=known.spec.process_tag if known is not None else f"dnsmasq-{found.key.directory}",
         argv=argv,
         host=MISSING if found.host is None else found.host,
@@ -105,10 +129,12 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         spec = known.spec
     pid = process.pid if process is not None else None
     same = known is not None and known.pid in (None, pid)
+    # Somebody edited a file: what dnsmasq has loaded is not what lies there.
+    edited = known is not None and same and (spec.host, spec.opts) != (known.spec.host, known.spec.opts)
     return ServedInstance(
         spec=spec,
         alive=process is not None,
-        dirty=found.dirty,
+        dirty=found.dirty or (edited and process is not None),
         drift=tuple(drift),
         adopted=known.adopted if known is not None and same else True,
         pid=pid,
@@ -134,7 +160,8 @@ def _device(
         port_id=known.spec.device.port_id if known is not None and known.spec.device.name == device.name else "",
         mac_address=device.mac_address,
         mtu=device.mtu,
-        addresses=device.addresses,
+        # One that failed duplicate address detection is there all the same: it is never set again.
+        addresses=tuple(dict.fromkeys((*device.addresses, *device.tentative, *device.dadfailed))),
         routes=device.routes,
     )
     if known is not None and evolve(observed, addresses=known.spec.device.addresses) == known.spec.device:
@@ -145,17 +172,24 @@ def _device(
 
 def _proxy(known: ServedProxy | None, found: ObservedProxy | None) -> ServedProxy | None:
     if found is None:
-        if known is None:
-            return None
-        return evolve(known, alive=False, pid=None, config=None)
-    pid = found.process.pid if found.process is not None else None
-    same = known is not None and known.proxy_id == found.proxy_id and known.pid in (None, pid)
+        return None if known is None else evolve(known, alive=False, pid=None, config=None)
+    return _observed_proxy(known, found)
+
+
+def _observed_proxy(known: ServedProxy | None, found: ObservedProxy) -> ServedProxy:
+    process = found.process
+    if process is not None and process.namespace != f"{_PREFIX}{found.network_id}":
+        process = None  # it serves nobody where it is; starting it anew replaces it
+    pid = process.pid if process is not None else None
+    if known is not None and (known.proxy_id != found.proxy_id or known.pid not in (None, pid)):
+        known = None
     return ServedProxy(
         proxy_id=found.proxy_id,
         config=found.config,
-        alive=found.process is not None,
+        config_path=found.config_path or (known.config_path if known is not None else ""),
+        alive=process is not None,
         pid=pid,
-        adopted=known.adopted if known is not None and same else True,
-        started_at=known.started_at if known is not None and same else None,
-        deaths=known.deaths if known is not None and same else 0,
+        adopted=known.adopted if known is not None else True,
+        started_at=known.started_at if known is not None else None,
+        deaths=known.deaths if known is not None else 0,
     )

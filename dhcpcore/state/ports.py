@@ -10,6 +10,7 @@ from immutables import Map
 
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
+from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord
 
@@ -18,6 +19,17 @@ def is_ours(state: AgentState, port: Port) -> bool:
     """Whether this is a DHCP port of this host, of the network or of one of its segments."""
     prefix = state.settings.dhcp_device_id(port.network_id, None)
     return port.device_id == prefix or port.device_id.startswith(f"{prefix}-")
+
+
+def own_ports(state: AgentState, network: Network) -> dict[InstanceKey, str]:
+    """The device ids of our DHCP ports on a network, by the instance they are for (as far as the id tells)."""
+    prefix = state.settings.dhcp_device_id(network.id, None)
+    found = {}
+    for port in network.ports:
+        if is_ours(state, port) and port.binding_host_id in (None, "", state.settings.host):
+            segmentation = port.device_id[len(prefix) + 1 :] or None
+            found[InstanceKey(network_id=network.id, segmentation=segmentation)] = port.device_id
+    return found
 
 
 def find_port(network: Network, port_id: str) -> tuple[int, Port | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 from immutables import Map
 
 from dhcpcore.model.network import Network
@@ -46,6 +46,14 @@ class FetchNeed:
 
 
 @frozen(kw_only=True)
+class ReadyPort:
+    """A served port to be reported; `urgent` where somebody waits for it."""
+
+    network_id: str
+    urgent: bool
+
+
+@frozen(kw_only=True)
 class ServedInstance:
     """One dnsmasq instance as this host runs it.
 
@@ -77,6 +85,7 @@ class ServedProxy:
 
     proxy_id: str
     config: str | None
+    config_path: str = ""
     alive: bool = True
     pid: int | None = None
     adopted: bool = False
@@ -92,13 +101,17 @@ class NetworkRecord:
         desired: what the server wants; None: nothing, or not known yet.
         removal: see `Removal`.
         addresses: address text to port id, of `desired`; finds duplicate addresses without a search.
-        need: a fetch of this network that is owed.
-        need_retry, claim_retry, retry: for that fetch, for claiming a DHCP port, for everything on the host.
+        need: a fetch of this network that is owed; need_retry: when, after one that failed.
+        claim_retry: when an instance's DHCP port may be claimed again.
+        retry: when anything on the host may be tried again.
         observe: the host must be looked at before anything else is planned.
         awaiting_ready: ports to be reported once they are served; True where somebody waits for them.
         namespace: whether the network's namespace exists. strays: devices in it that belong to nothing.
+        stray_proxies: metadata proxies in it beside `proxy`. died: processes that ended while actions run on the host.
+        owed: device ids of DHCP ports that nobody serves on any more, to be given back.
         host_seq: event number of the last outcome on this host.
-        event_seq: event number of the last event that changed the network's own fields.
+        event_seq: event number of the last event that said whether the network is ours.
+        answered_seq: event number at which the last answered fetch of this network alone was sent.
         accepted: subnets of our DHCP port that the server insists on, by instance.
     """
 
@@ -110,14 +123,18 @@ class NetworkRecord:
     proxy: ServedProxy | None = None
     need: FetchNeed | None = None
     need_retry: Retry | None = None
-    claim_retry: Retry | None = None
+    claim_retry: Map[InstanceKey, Retry] = Map()
     retry: Retry | None = None
     observe: bool = False
     awaiting_ready: Map[str, bool] = Map()
     namespace: bool = False
     strays: tuple[str, ...] = ()
+    stray_proxies: tuple[ServedProxy, ...] = ()
+    died: frozenset[int] = frozenset()
+    owed: Map[InstanceKey, str] = Map()
     host_seq: int = -1
     event_seq: int = -1
+    answered_seq: int = field(default=-1, eq=False)
     accepted: Map[InstanceKey, frozenset[str]] = Map()
 
     @property
@@ -135,15 +152,16 @@ class NetworkRecord:
             and self.need is None
             and not self.namespace
             and not self.strays
+            and not self.stray_proxies
+            and not self.owed
             and not self.observe
         )
 
-    @property
-    def due(self) -> float | None:
-        """The earliest time at which something that failed may be tried again."""
-        times = [r.not_before for r in (self.need_retry, self.claim_retry, self.retry) if r is not None]
-        finite = [t for t in times if t != float("inf")]
-        return min(finite) if finite else None
+    def due_after(self, time: float) -> float | None:
+        """The earliest time after `time` at which something that failed may be tried again."""
+        retries = (self.need_retry, self.retry, *self.claim_retry.values())
+        times = [r.not_before for r in retries if r is not None and time < r.not_before < float("inf")]
+        return min(times) if times else None
 
 
 def backoff(settings: Settings, previous: Retry | None, *, at: float, reason: str, jitter: float) -> Retry:

@@ -118,14 +118,16 @@ class Script:
 
     def settle(self, rounds: int = 20) -> list[actions.Plan]:
         """Plan and carry out until nothing is left to do; the plans that were not empty."""
-        plans = []
+        plans: list[actions.Plan] = []
         for _ in range(rounds):
             plan = self.start()
             if not plan:
                 return plans
             plans.append(plan)
             self.succeed(*plan.actions)
-        raise AssertionError(f"no end after {rounds} plans: {[a.kind for a in plans[-1]]}, {plans[-1].actions[0].reasons}")
+        raise AssertionError(
+            f"no end after {rounds} plans: {[a.kind for a in plans[-1]]}, {plans[-1].actions[0].reasons}"
+        )
 
     def result(self, action: actions.Action) -> events.Result:
         """The answer to one action."""
@@ -184,7 +186,9 @@ def serving(*networks: Network, **options: Any) -> Script:
     script = Script(**options)
     for each in networks or (network(),):
         own = script.own_port(each.id)
-        script.server[each.id] = each if any(p.id == own.id for p in each.ports) else evolve(each, ports=(*each.ports, own))
+        script.server[each.id] = (
+            each if any(p.id == own.id for p in each.ports) else evolve(each, ports=(*each.ports, own))
+        )
     script.settle()
     script.kinds()
     return script

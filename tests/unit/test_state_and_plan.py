@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from attrs import evolve
-from support.script import HOST, Script, dhcp_port, network, port, serving, subnet
 
 from dhcpcore import actions, events
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
@@ -16,6 +16,8 @@ from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
 from dhcpcore.state import fold_event
+from dhcpcore.state.records import ReadyPort
+from support.script import HOST, Script, dhcp_port, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
 
@@ -213,7 +215,7 @@ class TestPartialSync:
             script.tell(events.ActionSucceeded(action=actions.ReportState(agent_state={}), result="alive"))
             script.state = evolve(script.state, heartbeat=evolve(script.state.heartbeat, due=1e9))
             script.now = script.record().need_retry.not_before  # type: ignore[union-attr]
-        gaps = [round(b - a, 3) for a, b in zip(times, times[1:], strict=False)]
+        gaps = [round(b - a, 3) for a, b in pairwise(times)]
         assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
 
     def test_the_server_knows_none(self) -> None:
@@ -370,8 +372,11 @@ class TestOurPort:
 
     def test_of_several_ports_of_ours_the_plugged_one_is_kept(self) -> None:
         script = serving()
-        second = script.own_port(id="net-aaaa", mac_address="fa:16:3e:ff:ff:03", fixed_ips=(
-            FixedIP(subnet_id="net-s0", ip_address="10.0.255.3"),))
+        second = script.own_port(
+            id="net-aaaa",
+            mac_address="fa:16:3e:ff:ff:03",
+            fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.255.3"),),
+        )
         script.change(ports=(second, script.own_port()))
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         assert not {"restart", "update_device"} & {a.kind for plan in script.settle() for a in plan}
@@ -470,7 +475,9 @@ class TestSegments:
         self._routed(script)
         script.settle()
         script.kinds()
-        script.change(subnets=(subnet(number=0, segment_id="seg-a"),), segments=(Segment(id="seg-a", segmentation_id=7),))
+        script.change(
+            subnets=(subnet(number=0, segment_id="seg-a"),), segments=(Segment(id="seg-a", segmentation_id=7),)
+        )
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         script.settle()
         kinds = script.kinds()
@@ -717,8 +724,9 @@ class TestReady:
         script.tell(events.PortCreated(port=port(9)))
         (reload,) = script.start().actions
         script.succeed(reload)
+        other = ReadyPort(network_id="net", urgent=False)
         script.state = evolve(
-            script.state, ready=evolve(script.state.ready, queue=script.state.ready.queue.set("aaa", False))
+            script.state, ready=evolve(script.state.ready, queue=script.state.ready.queue.set("aaa", other))
         )
         (ready,) = script.plan().actions
         assert isinstance(ready, actions.NotifyReady)
@@ -781,7 +789,11 @@ class TestFailures:
                 ObservedInstance(
                     key=KEY,
                     process=ObservedProcess(
-                        program="dnsmasq", owner="net", pid=served.pid or 1, argv=served.spec.argv, namespace="qdhcp-net"
+                        program="dnsmasq",
+                        owner="net",
+                        pid=served.pid or 1,
+                        argv=served.spec.argv,
+                        namespace="qdhcp-net",
                     ),
                     host=served.spec.host,
                     addn_hosts=served.spec.addn_hosts,
