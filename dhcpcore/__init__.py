@@ -1,0 +1,83 @@
+"""A DHCP configuration engine as a pure library: fold events into a state, plan what to do, render every file.
+
+The two verbs are `fold_event` and `plan_sync`; between them stands the shell that carries plans out::
+
+    state = fold_event(event, state)      # what we were told, or what happened
+    plan = plan_sync(state, now)          # what to do about it, and why
+
+Nothing here does I/O, reads a clock, logs, or draws random numbers.
+"""
+
+from __future__ import annotations
+
+from dhcpcore.actions import Action, Plan
+from dhcpcore.errors import AdapterError, DhcpCoreError, PayloadError, SettingsError, UnsafePlanError
+from dhcpcore.events import ActionFailed, ActionSucceeded, Event, PlanStarted
+from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
+from dhcpcore.model.lease import Lease
+from dhcpcore.model.network import HostRoute, Network, Segment, Subnet
+from dhcpcore.model.port import DnsAssignment, ExtraDhcpOption, FixedIP, Port
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec, Warning
+from dhcpcore.plan import next_due, plan_sync
+from dhcpcore.render.device import render_device
+from dhcpcore.render.files import render_files
+from dhcpcore.render.framing import Templates
+from dhcpcore.render.instance import render_instance
+from dhcpcore.render.leases import render_initial_leases
+from dhcpcore.render.metadata import render_metadata_proxy, wants_metadata_proxy
+from dhcpcore.render.readback import stale_leases
+from dhcpcore.render.views import instance_views
+from dhcpcore.state import AgentState, fold_event, fold_events, initial_state
+from dhcpcore.wire import network_to_wire, parse_event, parse_network, parse_networks
+
+__all__ = [
+    "Action",
+    "ActionFailed",
+    "ActionSucceeded",
+    "AdapterError",
+    "AgentState",
+    "DeviceSpec",
+    "DhcpCoreError",
+    "DnsAssignment",
+    "DnsmasqCapabilities",
+    "Event",
+    "ExtraDhcpOption",
+    "FixedIP",
+    "HostCapabilities",
+    "HostRoute",
+    "InstanceKey",
+    "InstanceSpec",
+    "InstanceView",
+    "Lease",
+    "MetadataProxySpec",
+    "Network",
+    "PayloadError",
+    "Plan",
+    "PlanStarted",
+    "Port",
+    "Segment",
+    "Settings",
+    "SettingsError",
+    "Subnet",
+    "Templates",
+    "UnsafePlanError",
+    "Warning",
+    "fold_event",
+    "fold_events",
+    "initial_state",
+    "instance_views",
+    "network_to_wire",
+    "next_due",
+    "parse_event",
+    "parse_network",
+    "parse_networks",
+    "plan_sync",
+    "render_device",
+    "render_files",
+    "render_initial_leases",
+    "render_instance",
+    "render_metadata_proxy",
+    "stale_leases",
+    "wants_metadata_proxy",
+]

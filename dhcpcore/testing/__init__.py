@@ -1,0 +1,71 @@
+"""A public harness for property tests of agents and adapters; install with ``dhcpcore[testing]``.
+
+- `strategies`: Hypothesis strategies for every noun and event, well-formed, hostile and Neutron-typical.
+- `MemoryServer`, `MemoryHost` and their adapters: a simulated world that fulfils every contract, with faults on order.
+- `conformance`: the laws of each contract, for anybody's adapter.
+- `Interpreter`, `SimulatedAgent`: what each action means; an agent in the simulated world, one step at a time.
+- `World`, `AgentMachine`, `play`: histories of trouble, by Hypothesis or by a seed, and the laws they must keep.
+
+No part of the pure core, and no user of any real adapter.
+"""
+
+from __future__ import annotations
+
+from dhcpcore.testing import strategies
+from dhcpcore.testing.agent import SimulatedAgent
+from dhcpcore.testing.choices import Choices, SeededChoices
+from dhcpcore.testing.clock import MemoryClock
+from dhcpcore.testing.conformance import (
+    ClockConformance,
+    FileStoreConformance,
+    NamespaceControlConformance,
+    ProcessControlConformance,
+    ReporterConformance,
+    ServerRpcConformance,
+    run_suite,
+)
+from dhcpcore.testing.faults import Faults, SimulatedCrash
+from dhcpcore.testing.generate.flavour import Flavour
+from dhcpcore.testing.host import (
+    MemoryFileStore,
+    MemoryHost,
+    MemoryNamespaceControl,
+    MemoryProcessControl,
+    leaks,
+)
+from dhcpcore.testing.interpreter import Interpreter
+from dhcpcore.testing.machine import AgentMachine
+from dhcpcore.testing.reporter import RecordingReporter
+from dhcpcore.testing.server import MemoryServer, MemoryServerRpc, Notification
+from dhcpcore.testing.world import World, play
+
+__all__ = [
+    "AgentMachine",
+    "Choices",
+    "ClockConformance",
+    "Faults",
+    "FileStoreConformance",
+    "Flavour",
+    "Interpreter",
+    "MemoryClock",
+    "MemoryFileStore",
+    "MemoryHost",
+    "MemoryNamespaceControl",
+    "MemoryProcessControl",
+    "MemoryServer",
+    "MemoryServerRpc",
+    "NamespaceControlConformance",
+    "Notification",
+    "ProcessControlConformance",
+    "RecordingReporter",
+    "ReporterConformance",
+    "SeededChoices",
+    "ServerRpcConformance",
+    "SimulatedAgent",
+    "SimulatedCrash",
+    "World",
+    "leaks",
+    "play",
+    "run_suite",
+    "strategies",
+]

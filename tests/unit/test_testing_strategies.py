@@ -1,0 +1,195 @@
+"""What the strategies promise of the values they make."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dhcpcore.errors import PayloadError
+from dhcpcore.model.network import Network
+from dhcpcore.model.settings import Settings
+from dhcpcore.state import fold_events, initial_state
+from dhcpcore.testing import Flavour, SeededChoices, strategies
+from dhcpcore.testing.generate.histories import History, Mutation
+from dhcpcore.testing.generate.leases import LeasesFile, leases_text
+from dhcpcore.testing.generate.networks import network
+from dhcpcore.testing.generate.wire import Malformed
+from dhcpcore.testing.wireform import network_form, port_form
+from dhcpcore.wire import network_to_wire, parse_event, parse_network, port_to_wire
+
+FLAVOURS = st.sampled_from(Flavour)
+ANY_NETWORK = FLAVOURS.flatmap(strategies.networks)
+
+
+@given(strategies.networks())
+def test_typical_networks_are_consistent(network: Network) -> None:
+    """In a typical network every fixed IP lies in a subnet of the network, and no MAC or address comes twice."""
+    subnets = {subnet.id: subnet for subnet in network.all_subnets}
+    for port in network.ports:
+        for fixed_ip in port.fixed_ips:
+            assert ip_address(fixed_ip.ip_address) in subnets[fixed_ip.subnet_id].range
+    for values in (
+        [port.id for port in network.ports],
+        [port.mac_address for port in network.ports],
+        [fixed_ip.ip_address for port in network.ports for fixed_ip in port.fixed_ips],
+    ):
+        assert not [value for value, times in Counter(values).items() if times > 1]
+
+
+@given(ANY_NETWORK)
+def test_ids_within_a_network_differ(network: Network) -> None:
+    """Of any flavour: no two subnets, segments or ports of a network have one id, and everything names its network."""
+    ids = [subnet.id for subnet in network.all_subnets] + [port.id for port in network.ports]
+    ids += [segment.id for segment in network.segments]
+    assert len(set(ids)) == len(ids)
+    owners = {subnet.network_id for subnet in network.all_subnets} | {port.network_id for port in network.ports}
+    assert owners <= {network.id}
+
+
+@given(ANY_NETWORK)
+def test_our_wire_form_is_what_the_parser_reads(network: Network) -> None:
+    """parse(wire form written from recorded messages) == model, for any model, also after it went through JSON."""
+    assert parse_network(json.loads(json.dumps(network_form(network)))) == network
+
+
+@given(ANY_NETWORK.flatmap(lambda network: st.tuples(st.just(network), strategies.wire_forms(network))))
+def test_sparse_wire_forms_mean_the_same(pair: tuple[Network, dict[str, object]]) -> None:
+    """Members that are absent, null or unknown change nothing that the message means."""
+    network, wire = pair
+    assert parse_network(wire) == network
+
+
+@given(ANY_NETWORK)
+def test_the_librarys_wire_form_agrees_with_ours(network: Network) -> None:
+    """What the library writes, our server understands: every member it has means the same as in the recorded form."""
+    ours, theirs = network_form(network), network_to_wire(network)
+    assert parse_network(theirs) == parse_network(ours)
+    for port in network.ports:
+        recorded = port_form(port)
+        assert {name: value for name, value in port_to_wire(port).items() if name in recorded} == {
+            name: recorded[name] for name in port_to_wire(port) if name in recorded
+        }
+
+
+@given(strategies.malformed_networks())
+def test_malformed_networks_are_refused_where_they_are_wrong(malformed: Malformed) -> None:
+    """One wrong value makes a PayloadError whose path is that value's, or lies inside it."""
+    with pytest.raises(PayloadError) as caught:
+        parse_network(malformed.payload)
+    assert caught.value.path == malformed.path or caught.value.path.startswith((malformed.path + "[", malformed.path))
+
+
+@given(FLAVOURS.flatmap(strategies.leases_files))
+def test_undamaged_leases_files_hold_their_leases(file: LeasesFile) -> None:
+    """An undamaged file has one line for each lease, and one for the server's DUID if any is IPv6."""
+    if file.leases is not None:
+        six = any(lease.ip_version == 6 for lease in file.leases)
+        assert len(file.text.splitlines()) == len(file.leases) + six
+        assert leases_text(file.leases) == file.text
+
+
+@given(ANY_NETWORK.flatmap(lambda network: st.tuples(st.just(network), strategies.reorderings(network))))
+def test_reordering_keeps_the_members(pair: tuple[Network, Network]) -> None:
+    """A reordered network has the same ports, subnets and segments."""
+    network, other = pair
+    for one, two in (
+        (network.ports, other.ports),
+        (network.subnets, other.subnets),
+        (network.non_local_subnets, other.non_local_subnets),
+        (network.segments, other.segments),
+    ):
+        assert sorted(one, key=repr) == sorted(two, key=repr)
+
+
+@given(FLAVOURS.flatmap(strategies.mutations))
+def test_every_notification_is_readable(mutation: Mutation) -> None:
+    """What the server tells an agent can be parsed, so can every answer; who does nothing is told nothing."""
+    parse_network(mutation.before)
+    if mutation.after is not None:
+        parse_network(mutation.after)
+    for notification in mutation.notifications:
+        parse_event(notification.method, notification.payload)
+    if mutation.operation.startswith("nothing"):
+        assert mutation.before == mutation.after
+        assert mutation.notifications == ()
+
+
+@given(FLAVOURS.flatmap(strategies.histories))
+def test_histories_are_readable(history: History) -> None:
+    """Every answer and notification of a history can be parsed; every one is for the history's host."""
+    for wire in (*history.start, *history.end):
+        parse_network(wire)
+    for notification in history.notifications:
+        assert notification.host == history.host
+        parse_event(notification.method, notification.payload)
+
+
+@given(FLAVOURS.flatmap(strategies.event_series))
+def test_any_events_can_be_folded(series: tuple[object, ...]) -> None:
+    """fold_event is total: any events in any order give a state."""
+    fold_events(series, initial_state(Settings(host="host-1")))  # type: ignore[arg-type]
+
+
+@given(FLAVOURS.flatmap(strategies.settings))
+def test_settings_survive_their_mapping(made: Settings) -> None:
+    """Generated settings are valid, and read back from their own mapping."""
+    assert Settings.from_mapping(made.to_mapping()) == made
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32))
+def test_a_seed_makes_the_same_network_every_time(seed: int) -> None:
+    """The same seed gives the same value."""
+    assert network(SeededChoices(seed)) == network(SeededChoices(seed))
+
+
+def test_every_feature_comes_up() -> None:
+    """A few thousand networks of each flavour hold every feature that rendering and planning tell apart."""
+    seen: Counter[str] = Counter()
+    total = 3000
+    for flavour in Flavour:
+        for made in strategies.sample(lambda c, flavour=flavour: network(c, flavour), 7, total):  # type: ignore[misc]
+            owners = {port.device_owner for port in made.ports}
+            ours = [port for port in made.ports if port.device_id.startswith("dhcpf72400a4")]
+            found = {
+                "segments": bool(made.segments),
+                "a flat segment": any(each.segmentation_id is None for each in made.segments),
+                "non-local subnets": bool(made.non_local_subnets),
+                "dual stack": {subnet.ip_version for subnet in made.subnets} == {4, 6},
+                "our DHCP port": bool(ours),
+                "another's DHCP port": any(
+                    port.device_owner == "network:dhcp" and port not in ours for port in made.ports
+                ),
+                "a reserved DHCP port": any(port.device_id == "reserved_dhcp_port" for port in made.ports),
+                "OVN metadata": any(port.is_ovn_metadata for port in made.ports),
+                "a router": "network:router_interface" in owners,
+                "a floating IP": "network:floatingip" in owners,
+                "client ids": any(port.client_id for port in made.ports),
+                "options": any(port.extra_dhcp_opts for port in made.ports),
+                "names": any(port.dns_assignment for port in made.ports),
+                "no names": any(port.dns_assignment is None for port in made.ports),
+                "no DHCP": any(not subnet.enable_dhcp for subnet in made.subnets),
+                "no gateway": any(subnet.gateway_ip is None for subnet in made.subnets),
+                "host routes": any(subnet.host_routes for subnet in made.subnets),
+                "announce no DNS": any(
+                    "0.0.0.0" in s.dns_nameservers or "::" in s.dns_nameservers for s in made.subnets
+                ),
+                "prefix delegation": any(subnet.subnetpool_id == "prefix_delegation" for subnet in made.subnets),
+                "no subnet": not made.all_subnets,
+                "no MTU": made.mtu is None,
+                "admin down": not made.admin_state_up,
+                **{
+                    f"modes {subnet.ipv6_address_mode}/{subnet.ipv6_ra_mode}": True
+                    for subnet in made.subnets
+                    if subnet.ip_version == 6
+                },
+            }
+            seen.update(name for name, present in found.items() if present)
+    rare = {name: times for name, times in seen.items() if times < total // 300}
+    assert not rare
+    assert sum(name.startswith("modes") for name in seen) == 16
