@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 import dhcpcore.events as events
-from dhcpcore.state import notifications, outcomes
+from dhcpcore.state import deaths, notifications, outcomes
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.missing import let_go
 from dhcpcore.state.observation import host_observed
@@ -83,8 +83,8 @@ _FOLD: dict[type[events.Event], Callable[[Any, AgentState], AgentState]] = {
     events.SettingsChanged: _settings_changed,
     events.CapabilitiesChanged: _capabilities_changed,
     events.HostObserved: _host_observed,
-    events.ProcessDied: outcomes.process_died,
-    events.ProxyDied: outcomes.proxy_died,
+    events.ProcessDied: deaths.process_died,
+    events.ProxyDied: deaths.proxy_died,
     events.PlanStarted: outcomes.plan_started,
     events.ActionSucceeded: outcomes.action_succeeded,
     events.ActionFailed: outcomes.action_failed,

@@ -10,6 +10,7 @@ from typing import Literal
 from attrs import field, frozen
 from immutables import Map
 
+from dhcpcore.events import ActionFailed
 from dhcpcore.model.network import Network
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceSpec
@@ -169,6 +170,11 @@ def backoff(settings: Settings, previous: Retry | None, *, at: float, reason: st
     attempts = previous.attempts + 1 if previous is not None else 1
     delay = min(settings.retry_interval_max, settings.retry_interval_initial * 2.0 ** min(attempts - 1, 30))
     return Retry(attempts=attempts, not_before=at + delay * (1 + jitter / 4), reason=short(reason))
+
+
+def after_failure(settings: Settings, previous: Retry | None, failure: ActionFailed) -> Retry:
+    """The next retry after an action failed."""
+    return backoff(settings, previous, at=failure.at, reason=failure.reason, jitter=failure.jitter)
 
 
 def until_news(previous: Retry | None, reason: str) -> Retry:

@@ -1,0 +1,108 @@
+"""Which served ports the server has to be told about: each at least once, after it is served, none that is not."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+import dhcpcore.actions as actions
+import dhcpcore.events as events
+from dhcpcore.model.spec import InstanceView
+from dhcpcore.state.agent import AgentState, put
+from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure
+
+
+def report_started(state: AgentState, action: actions.NotifyReady) -> AgentState:
+    """These ports are being reported."""
+    queue, reporting = state.ready.queue, state.ready.reporting
+    for port_id in action.port_ids:
+        if port_id in queue:
+            reporting = reporting.set(port_id, queue[port_id])
+            queue = queue.delete(port_id)
+    return evolve(state, ready=evolve(state.ready, queue=queue, reporting=reporting))
+
+
+def settled(state: AgentState, network_id: str) -> AgentState:
+    """All of a network is served as it is wanted: its ports may be reported, and its leases were judged."""
+    record = state.networks.get(network_id)
+    if record is None or record.desired is None:
+        return state
+    served = record.served
+    for key, instance in record.served.items():
+        if instance.leases is not None:
+            served = served.set(key, evolve(instance, leases=None))
+    changed = record if served is record.served else evolve(record, served=served)
+    if record.awaiting_ready:
+        state, changed = move_ready(state, changed, {port.id for port in record.desired.ports})
+    return state if changed is record else put(state, changed, touch=False)
+
+
+def notified(state: AgentState, action: actions.NotifyReady) -> AgentState:
+    """These ports were reported."""
+    reporting = state.ready.reporting
+    for port_id in action.port_ids:
+        if port_id in reporting:
+            reporting = reporting.delete(port_id)
+    return evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
+
+
+def ready_with(state: AgentState, record: NetworkRecord, view: InstanceView | None) -> tuple[AgentState, NetworkRecord]:
+    """Ports that are served just as they are wanted now; a port that changed again waits for the next outcome."""
+    if view is None or record.desired is None or not record.awaiting_ready:
+        return state, record
+    awaiting = record.awaiting_ready
+    loaded = {port.id: port for port in view.ports if port.id in awaiting}
+    subnets = {subnet.id for subnet in view.subnets}
+    now = {
+        port.id
+        for port in record.desired.ports
+        if port.id in loaded
+        and port == loaded[port.id]
+        # Of a routed network each instance serves its own subnets.
+        and (view.segment is None or any(ip.subnet_id in subnets for ip in port.fixed_ips))
+    }
+    return move_ready(state, record, now)
+
+
+def move_ready(state: AgentState, record: NetworkRecord, port_ids: set[str]) -> tuple[AgentState, NetworkRecord]:
+    """Those of `port_ids` that wait for being served go to the queue of those to be reported."""
+    queue, awaiting = state.ready.queue, record.awaiting_ready
+    for port_id, urgent in record.awaiting_ready.items():
+        if port_id in port_ids:
+            known = queue.get(port_id)
+            urgent = urgent or (known is not None and known.urgent)
+            queue = queue.set(port_id, ReadyPort(network_id=record.id, urgent=urgent))
+            awaiting = awaiting.delete(port_id)
+    if awaiting is record.awaiting_ready:
+        return state, record
+    return evolve(state, ready=evolve(state.ready, queue=queue)), evolve(record, awaiting_ready=awaiting)
+
+
+def report_no_more(state: AgentState, network_id: str) -> AgentState:
+    """A network is not served any longer: nothing of it is ready."""
+    queue = state.ready.queue
+    for port_id, port in state.ready.queue.items():
+        if port.network_id == network_id:
+            queue = queue.delete(port_id)
+    return evolve(state, ready=evolve(state.ready, queue=queue))
+
+
+def not_notified(state: AgentState, action: actions.NotifyReady, event: events.ActionFailed) -> AgentState:
+    """These ports could not be reported; those that are still served are tried again."""
+    ready = state.ready
+    queue, reporting = ready.queue, ready.reporting
+    # A server that will never take reports is not told again; its ports have no provisioning block either.
+    again = event.retryable and event.fault != "unsupported"
+    there: dict[str, set[str]] = {}
+    for port_id in action.port_ids:
+        if port_id not in reporting:
+            continue
+        port = reporting[port_id]
+        reporting = reporting.delete(port_id)
+        record = state.record(port.network_id)
+        if record.id not in there:
+            ports = record.desired.ports if record.desired is not None and record.served else ()
+            there[record.id] = {each.id for each in ports}
+        if again and port_id in there[record.id] and port_id not in record.awaiting_ready:
+            queue = queue.set(port_id, port)
+    retry = ready.retry if event.fault == "skipped" else after_failure(state.settings, ready.retry, event)
+    return evolve(state, ready=evolve(ready, queue=queue, reporting=reporting, retry=retry))
