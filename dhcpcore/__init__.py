@@ -20,6 +20,17 @@ from dhcpcore.model.port import DnsAssignment, ExtraDhcpOption, FixedIP, Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec, Warning
 from dhcpcore.plan import next_due, plan_sync
+from dhcpcore.plan.assume import assume_served, plan_difference
+from dhcpcore.plan.assume_host import AssumedHost, settings_of_host
+from dhcpcore.plan.encode import plan_to_json
+from dhcpcore.plan.listing import Listing, list_plans
+from dhcpcore.plan.render_request import (
+    RenderedInstance,
+    RenderedNetwork,
+    answer_render_request,
+    render_network,
+    render_refusal,
+)
 from dhcpcore.render.device import render_device
 from dhcpcore.render.files import render_files
 from dhcpcore.render.framing import Templates
@@ -37,6 +48,7 @@ __all__ = [
     "ActionSucceeded",
     "AdapterError",
     "AgentState",
+    "AssumedHost",
     "DeviceSpec",
     "DhcpCoreError",
     "DnsAssignment",
@@ -50,12 +62,15 @@ __all__ = [
     "InstanceSpec",
     "InstanceView",
     "Lease",
+    "Listing",
     "MetadataProxySpec",
     "Network",
     "PayloadError",
     "Plan",
     "PlanStarted",
     "Port",
+    "RenderedInstance",
+    "RenderedNetwork",
     "Segment",
     "Settings",
     "SettingsError",
@@ -63,21 +78,29 @@ __all__ = [
     "Templates",
     "UnsafePlanError",
     "Warning",
+    "answer_render_request",
+    "assume_served",
     "fold_event",
     "fold_events",
     "initial_state",
     "instance_views",
+    "list_plans",
     "network_to_wire",
     "next_due",
     "parse_event",
     "parse_network",
     "parse_networks",
+    "plan_difference",
     "plan_sync",
+    "plan_to_json",
     "render_device",
     "render_files",
     "render_initial_leases",
     "render_instance",
     "render_metadata_proxy",
+    "render_network",
+    "render_refusal",
+    "settings_of_host",
     "stale_leases",
     "wants_metadata_proxy",
 ]

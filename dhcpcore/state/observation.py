@@ -70,7 +70,9 @@ def _by_network(observed: ObservedHost) -> dict[str, _Found]:
             found.setdefault(name[len(_PREFIX) :], _Found()).namespace = True
     for device in observed.stray_devices:
         if device.namespace.startswith(_PREFIX):
-            found.setdefault(device.namespace[len(_PREFIX) :], _Found()).strays.append(device.name)
+            network = found.setdefault(device.namespace[len(_PREFIX) :], _Found())
+            network.strays.append(device.name)
+            network.namespace = True
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 from attrs import evolve
 
@@ -143,22 +144,37 @@ class Script:
                 return events.FetchedNetworks(networks=tuple(self.server.values()))
             case actions.FetchNetwork():
                 return self.server.get(action.network_id)
+            case actions.ReleaseDhcpPort() | actions.DisableInstance(device_id=str()):
+                self._release(action.key.network_id, action.device_id)
             case actions.CreateDhcpPort():
-                ips = tuple(FixedIP(subnet_id=s, ip_address=f"10.{s[-1]}.255.2") for s in action.subnet_ids)
+                ips = tuple(self._address(action.network_id, subnet_id) for subnet_id in action.subnet_ids)
                 new = self.own_port(action.network_id, device_id=action.device_id, fixed_ips=ips, status="DOWN")
+                if action.key.segmentation is not None:
+                    new = evolve(new, id=str(uuid5(NAMESPACE_DNS, action.device_id)))
                 return self._stored(new)
             case actions.ClaimReservedPort():
                 known = next(p for p in self.server[action.network_id].ports if p.id == action.port_id)
                 return self._stored(evolve(known, device_id=action.device_id, binding_host_id=HOST))
             case actions.UpdateDhcpPort():
                 known = next(p for p in self.server[action.network_id].ports if p.id == action.port_id)
-                ips = tuple(FixedIP(subnet_id=s, ip_address=f"10.{s[-1]}.255.2") for s in action.new_subnet_ids)
+                ips = tuple(self._address(action.network_id, subnet_id) for subnet_id in action.new_subnet_ids)
                 return self._stored(evolve(known, fixed_ips=(*action.fixed_ips, *ips)))
             case actions.EnableInstance() | actions.RestartInstance():
                 return events.InstanceStarted(pid=100 + len(self.history))
             case actions.StartProxy():
                 return events.ProxyStarted(pid=200 + len(self.history))
         return None
+
+    def _address(self, network_id: str, subnet_id: str) -> FixedIP:
+        """The last address but one of a subnet's range."""
+        (found,) = (s for s in self.server[network_id].subnets if s.id == subnet_id)
+        last = found.range.num_addresses - 1
+        return FixedIP(subnet_id=subnet_id, ip_address=str(found.range[max(0, last - 1)]))
+
+    def _release(self, network_id: str, device_id: str | None) -> None:
+        if network_id in self.server:
+            known = self.server[network_id]
+            self.server[network_id] = evolve(known, ports=tuple(p for p in known.ports if p.device_id != device_id))
 
     def _stored(self, changed: Port) -> Port:
         known = self.server[changed.network_id]

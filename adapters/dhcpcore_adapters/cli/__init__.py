@@ -1,0 +1,73 @@
+"""The command line ``dhcpcore``.
+
+Knows arguments, standard streams, files and exit codes, and brings them together with the core; decides nothing about
+networks.  Results go to stdout, everything said to people to stderr.  Each command is a module with `add` (its parser)
+and `run` (its work), wired here by hand.  docs/command-line.md is the manual.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from dhcpcore_adapters.cli import plan, render
+from dhcpcore_adapters.cli.arguments import Parser, ShowVersion
+from dhcpcore_adapters.cli.errors import FAILED, CommandError
+from dhcpcore_adapters.cli.terminal import Terminal
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  dhcpcore render network.json --out files          the files and command lines of one network
+  dhcpcore render --jsonl < requests > answers      one request a line, for programs in other languages
+  dhcpcore plan --current served.json --desired wanted.json
+                                                    what a DHCP agent would do, and why; it does nothing
+"""
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="dhcpcore",
+        description="Render dnsmasq's files for networks of OpenStack Neutron, or any controller like it, and plan.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("--version", action=ShowVersion)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (render, plan):
+        command.add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    Args:
+        argv: arguments without the program's name; those of the process where None.
+    """
+    options = _parser().parse_args(argv)
+    terminal = Terminal.of_process()
+    try:
+        code: int = options.run(options, terminal)
+        sys.stdout.flush()
+        return code
+    except CommandError as error:
+        for line in error.lines:
+            terminal.say(line)
+        return FAILED
+    except BrokenPipeError:
+        _drop_results()  # whoever read them has seen enough
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except OSError as error:
+        _drop_results()
+        terminal.say(f"results cannot be written: {error.strerror}; look at where stdout goes")
+        return FAILED
+
+
+def _drop_results() -> None:
+    """What is still buffered must not fail again when Python ends (Python's library reference, signal, SIGPIPE)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,23 @@
+"""How a command fails: lines for people, and an exit code.
+
+argparse ends with 2 on wrong usage; here 2 says that a plan has changes, so every failure ends with 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+FAILED: Final = 1
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked for.
+
+    Attributes:
+        lines: for stderr; each says where, what was expected, what was found, and what to do next.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__(*self.lines)
