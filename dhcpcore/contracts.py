@@ -22,7 +22,8 @@ class ServerRpc(Protocol):
     """The server's side of the DHCP plugin RPC (Neutron: topic q-plugin) and of state reports (q-reports-plugin).
 
     Payloads are in wire form; parsing them is the loop's business.  A server's refusal is an `AdapterError` whose
-    text starts with the remote exception's class name.
+    text starts with the remote exception's class name.  `port` is ``{"port": {...}}``, as on the wire.  No call is
+    repeated by the adapter itself: the outcome of a create may be unknown.
     """
 
     def get_active_networks_info(self) -> Sequence[Wire]:
@@ -59,11 +60,14 @@ class ProcessControl(Protocol):
     """dnsmasq and haproxy processes in a network namespace."""
 
     def start_dnsmasq(self, spec: InstanceSpec) -> int:
-        """Start it and wait until it serves; returns its pid.  A running one with the same argv is left alone."""
+        """Start it and wait until it serves; returns its pid.
+
+        One that runs with the same argv in the same, live namespace is left alone; any other of this instance goes.
+        """
         ...
 
     def reload_dnsmasq(self, key: InstanceKey) -> None:
-        """SIGHUP, then wait until the new files are in effect."""
+        """SIGHUP, then wait until the new files are in effect; an `AdapterError` where none runs, or it died of it."""
         ...
 
     def stop_dnsmasq(self, key: InstanceKey) -> None:
@@ -79,7 +83,7 @@ class ProcessControl(Protocol):
         ...
 
     def release_leases(self, spec: InstanceSpec, leases: Sequence[Lease]) -> None:
-        """Send a release for each, from inside the namespace; unknown leases are fine."""
+        """Release each from inside the namespace, and make sure that it is gone; unknown leases are fine."""
         ...
 
     def observe_processes(self) -> Sequence[ObservedProcess]:
@@ -104,7 +108,10 @@ class NamespaceControl(Protocol):
         ...
 
     def observe_devices(self) -> Sequence[ObservedDevice]:
-        """Every device of every DHCP namespace; a namespace without any counts as one with an empty name."""
+        """Every device of every DHCP namespace; a namespace without any counts as one with an empty name.
+
+        Addresses are those that are there: tentative ones, those that failed detection, and the kernel's own too.
+        """
         ...
 
 

@@ -36,11 +36,14 @@ def is_ipv4(text: str) -> bool:
     return _IPV4(text) is not None
 
 
-@lru_cache(maxsize=4096)
 def is_ipv6(text: str) -> bool:
     """Whether `text` is an IPv6 address without a zone (RFC 4291 section 2.2)."""
-    if len(text) > 45 or "%" in text:
-        return False
+    # The length first: a cache must not keep what is no address at all.
+    return len(text) <= 45 and "%" not in text and _is_ipv6(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_ipv6(text: str) -> bool:
     try:
         IPv6Address(text)
     except (AddressValueError, ValueError):
@@ -48,7 +51,6 @@ def is_ipv6(text: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=8192)
 def parse_cidr(text: str) -> IPv4Network | IPv6Network:
     """An address range; host bits are dropped, a missing length is the full one, as netaddr's IPNetwork has it.
 
@@ -57,6 +59,11 @@ def parse_cidr(text: str) -> IPv4Network | IPv6Network:
     """
     if len(text) > 49 or "%" in text:
         raise ValueError("not a CIDR")
+    return _parse_cidr(text)
+
+
+@lru_cache(maxsize=8192)
+def _parse_cidr(text: str) -> IPv4Network | IPv6Network:
     address, _, length = text.partition("/")
     if _IPV4(address) is not None:
         return IPv4Network(text, strict=False)

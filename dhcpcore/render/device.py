@@ -81,7 +81,8 @@ def _default_route(view: InstanceView, ip_version: int, on_link: set[str] | None
     Through a subnet of `on_link` only (None: any): where the port has no address, as on a subnet that has run out of
     them, the kernel knows no way to the gateway, and refusing the route would take the other subnets down with it.
     """
-    for subnet in view.subnets:
+    # By id, as Neutron's server sorts them: a reordered answer changes nothing.
+    for subnet in sorted(view.subnets, key=lambda subnet: subnet.id):
         if on_link is not None and subnet.id not in on_link:
             continue
         gateway = subnet.gateway_ip

@@ -7,7 +7,7 @@ order is in the action or comes from the core's own functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
@@ -22,7 +22,7 @@ from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess, ObservedProxy
 from dhcpcore.render.leases import render_initial_leases
-from dhcpcore.render.readback import stale_leases
+from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
 
 #: Lies beside an instance's files from before the first of them is written until dnsmasq has loaded them.
 DIRTY_MARK = ".dirty"
@@ -152,10 +152,11 @@ class Interpreter:
             self.namespaces.ensure_device(spec.device)
         if not action.sighup:
             return self._start(spec)
+        before = self.files.read(f"{spec.directory}/host") or ""
         self._write(spec, action.changed_files)
         self.processes.reload_dnsmasq(spec.key)
         self.files.remove(f"{spec.directory}/{DIRTY_MARK}")
-        self._release(spec)
+        self._release(spec, removed_hosts(before, spec.host))
         return None
 
     def _write(self, spec: InstanceSpec, names: tuple[str, ...]) -> None:
@@ -163,10 +164,10 @@ class Interpreter:
         for name in names:
             self.files.write(f"{spec.directory}/{name}", getattr(spec, name))
 
-    def _release(self, spec: InstanceSpec) -> None:
+    def _release(self, spec: InstanceSpec, removed: Iterable[HostEntry] = ()) -> None:
         leases = self.files.read(f"{spec.directory}/leases")
         if leases is not None and spec.view is not None:
-            stale = stale_leases(leases, spec.view)
+            stale = stale_leases(leases, spec.view, removed=removed)
             if stale:
                 self.processes.release_leases(spec, stale)
 

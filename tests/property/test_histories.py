@@ -1,4 +1,4 @@
-"""Whole histories of an agent in a simulated world: messages lost, doubled and overtaken, calls that fail, crashes, drift."""
+"""Whole histories of an agent in a simulated world: messages lost and overtaken, calls that fail, crashes, drift."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dhcpcore.testing import AgentMachine, SeededChoices, play
 
 TestAgentMachine = AgentMachine.TestCase
 TestAgentMachine.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

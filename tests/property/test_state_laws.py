@@ -38,7 +38,7 @@ def made_several(seed: int) -> list[Network]:
 
 
 def with_own_port(found: Network, settings: Settings) -> Network:
-    """The network with a DHCP port of ours on every DHCP subnet, unless it has one: claims are not what is looked at."""
+    """The network with a DHCP port of ours on every DHCP subnet: claims are not what is looked at."""
     if found.segments:
         found = evolve(
             found,

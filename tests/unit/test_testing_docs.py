@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "testing-your-adapter.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -20,7 +21,7 @@ def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     properties = [module[name] for name in module if name.startswith("test_")]
     assert len(properties) == 2
     for law in properties:
-        law()
+        settings(max_examples=20)(law)()
 
 
 def test_the_page_names_what_there_is() -> None:
