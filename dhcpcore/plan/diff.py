@@ -14,6 +14,7 @@ from dhcpcore.model.capabilities import HostCapabilities
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import DeviceSpec, InstanceSpec
 from dhcpcore.plan.canonical import differing_files, same_argv
+from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.readback import stale_leases
 from dhcpcore.state.records import ServedInstance
 
@@ -97,9 +98,11 @@ def _device_reasons(device: DeviceSpec, wanted: DeviceSpec) -> tuple[str, ...]:
         has = {_plain(address) for address in device.addresses}
         wants = {_plain(address) for address in wanted.addresses}
         reasons.extend(f"address {address} is missing" for address in sorted(wants - has))
-        # Link-local addresses that the kernel gave itself are not ours to remove.
+        # Link-local addresses that the kernel gave itself are not ours to remove; the metadata address is.
         reasons.extend(
-            f"address {address} is too many" for address in sorted(has - wants) if not address.startswith("fe80:")
+            f"address {address} is too many"
+            for address in sorted(has - wants)
+            if address == METADATA_V6_CIDR or not address.startswith("fe80:")
         )
     if set(device.routes) != set(wanted.routes):
         reasons.append("default routes differ")

@@ -13,7 +13,7 @@ import dhcpcore.events as events
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.network import Network
 from dhcpcore.model.settings import Settings
-from dhcpcore.model.spec import InstanceSpec, MetadataProxySpec
+from dhcpcore.model.spec import InstanceKey, InstanceSpec, MetadataProxySpec
 from dhcpcore.plan import plan_sync
 from dhcpcore.plan.canonical import differing_files, same_argv
 from dhcpcore.plan.dhcp_port import choose_dhcp_port
@@ -134,7 +134,7 @@ class SimulatedAgent:
             views = [view for view in instance_views(network) if serves_dhcp(view)] if network.admin_state_up else []
             for view in views:
                 choice = choose_dhcp_port(
-                    view, self.settings, plugged=self._plugged(view.key.network_id), accepted={}, use_gateway_ips=False
+                    view, self.settings, plugged=self._plugged(view.key), accepted={}, use_gateway_ips=False
                 )
                 if choice.port is None:
                     continue
@@ -153,10 +153,10 @@ class SimulatedAgent:
                     proxies.append(render_metadata_proxy(network, settings=self.settings, bind_interface=device))
         return instances, proxies
 
-    def _plugged(self, network_id: str) -> str | None:
-        namespace = self.host.namespaces.get(f"qdhcp-{network_id}")
-        names = [name for name in namespace.devices if name != "lo"] if namespace is not None else []
-        return names[0] if len(names) == 1 else None
+    def _plugged(self, key: InstanceKey) -> str | None:
+        """The device that an instance serves on, as its file says."""
+        data = self.host.disk.peek(f"{self.settings.confs_dir}/{key.directory}/interface")
+        return None if data is None else data.decode("utf-8", "surrogateescape")
 
     def differences(self) -> list[str]:
         """Where the host is not as it should be, one sentence each: processes, loaded files, devices, proxies."""

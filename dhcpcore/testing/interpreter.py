@@ -20,12 +20,18 @@ from dhcpcore.errors import AdapterError, PayloadError
 from dhcpcore.model.port import Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceSpec
-from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess, ObservedProxy
+from dhcpcore.observed import (
+    DIRTY_MARK,
+    INSTANCE_FILES,
+    ObservedDevice,
+    ObservedHost,
+    ObservedInstance,
+    ObservedProcess,
+    ObservedProxy,
+    instance_directories,
+)
 from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
-
-#: Lies beside an instance's files from before the first of them is written until dnsmasq has loaded them.
-DIRTY_MARK = ".dirty"
 
 _FAULTS: Mapping[str, events.Fault] = {
     "NetworkNotFound": "network_not_found",
@@ -177,7 +183,11 @@ class Interpreter:
             self.namespaces.remove_device(action.namespace, action.device)
         if action.device_id is not None:
             self.server.release_dhcp_port(action.key.network_id, action.device_id)
-        self.files.remove(action.directory)
+        # By name: what somebody else put there stays, and a segment's directory is never mistaken for an instance's.
+        for name in sorted(INSTANCE_FILES):
+            self.files.remove(f"{action.directory}/{name}")
+        if not self.files.list(action.directory):
+            self.files.remove(action.directory)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -200,14 +210,8 @@ class Interpreter:
         self, processes: Sequence[ObservedProcess], devices: Sequence[ObservedDevice]
     ) -> Iterator[ObservedInstance]:
         running: dict[str, ObservedProcess] = {p.owner: p for p in processes if p.program == "dnsmasq"}
-        found = set(running)
         confs = self.settings.confs_dir
-        for name in self.files.list(confs):
-            children = self.files.list(f"{confs}/{name}")
-            nested = [child for child in children if self.files.list(f"{confs}/{name}/{child}")]
-            found.update(f"{name}/{child}" for child in nested)
-            if not nested or any(child not in nested for child in children):
-                found.add(name)
+        found = {*running, *instance_directories(confs, self.files.list)}
         for owner in sorted(found):
             segmentation, _, network_id = owner.rpartition("/")
             directory = f"{confs}/{owner}"

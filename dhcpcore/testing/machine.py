@@ -71,7 +71,12 @@ class AgentMachine(RuleBasedStateMachine):
         """Something about a network changes."""
         self._do(data, World.operate)
 
-    @rule(data=st.data(), what=st.sampled_from((World.create_network, World.delete_network, World.recreate_network)))
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(
+            (World.create_network, World.create_routed_network, World.delete_network, World.recreate_network)
+        ),
+    )
     def come_and_go(self, data: Any, what: Callable[[World], None]) -> None:
         """Networks come and go."""
         self._do(data, what)

@@ -20,6 +20,7 @@ from dhcpcore.testing.choices import Choices
 from dhcpcore.testing.clock import MemoryClock
 from dhcpcore.testing.faults import Faults, SimulatedCrash, When
 from dhcpcore.testing.generate import operations
+from dhcpcore.testing.generate.addresses import address_range
 from dhcpcore.testing.host import MemoryHost, leaks
 from dhcpcore.testing.host.memory import SIGNAL, START, WRITE
 from dhcpcore.testing.server import MemoryServer
@@ -64,6 +65,16 @@ class World:
     def create_network(self) -> None:
         """A network with a subnet, scheduled to this host."""
         self.log.append(operations.create_network(self.choices, self.server))
+
+    def create_routed_network(self) -> None:
+        """A network of two or three segments, one of them flat or elsewhere, with a subnet each."""
+        network_id = self.server.create_network(mtu=1450)["id"]
+        for index in range(self.choices.integer(2, 3)):
+            hosts = [] if index and self.choices.chance(30) else [HOST]
+            number = None if index == 1 and self.choices.chance(30) else 100 + index
+            segment = self.server.create_segment(network_id, hosts=hosts, segmentation_id=number)
+            self.server.create_subnet(network_id, str(address_range(self.choices, index, 4)), segment_id=segment["id"])
+        self.log.append(f"routed network {network_id} created")
 
     def delete_network(self) -> None:
         """A network goes."""
@@ -350,6 +361,7 @@ HAPPENINGS: tuple[Callable[[World], None], ...] = (
     World.operate,
     World.operate,
     World.create_network,
+    World.create_routed_network,
     World.delete_network,
     World.recreate_network,
     World.take_leases,
