@@ -46,6 +46,7 @@ fuzz: venv ## run the property tests with fresh seeds for SECONDS
 parity: venv ## compare our output with the stock agent's, byte by byte (network, once)
 	@.ci/stock
 	$(PY) tests/parity/compare.py --count $(COUNT) $(ARGS)
+	$(PY) tests/parity/compare.py --mode hostile --count $$(( $(COUNT) / 10 )) $(ARGS)
 
 bench: venv ## measure ours against the stock agent in one run (network, once)
 	@.ci/stock
