@@ -67,13 +67,13 @@ def _dns_assignment(payload: Any) -> DnsAssignment:
         raise as_sent(error, names) from None
 
 
-def _extra_dhcp_option(payload: Any) -> ExtraDhcpOption | None:
+def _extra_dhcp_option(payload: Any) -> ExtraDhcpOption:
     option = as_object(payload)
     get: Any = option.get
     name, value, version = get("opt_name"), get("opt_value"), or_default(get("ip_version"), 4)
-    # In the API a null value deletes an option (neutron-lib, extra_dhcp_opt); there is nothing to serve.
+    # Neutron's database holds no null; its agent still tags the port where one is sent, as it does for a blank value.
     if value is None and "opt_value" in option:
-        return None
+        value = ""
     if type(name) is int and 0 <= name < 1 << 31:  # as Neutron's own unit tests have it: 61
         name = str(name)
     if version in ("4", "6"):

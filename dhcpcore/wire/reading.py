@@ -62,19 +62,17 @@ def members(payload: Payload, name: str) -> list[Any] | tuple[Any, ...]:
     raise PayloadError(name, "a list or null", shown(value))
 
 
-def each_member(payload: Payload, name: str, parse: Callable[[Any], Model | None]) -> tuple[Model, ...]:
-    """`members`, each parsed; those parsed as None are left out.  Errors have the member's index in their path."""
+def each_member(payload: Payload, name: str, parse: Callable[[Any], Model]) -> tuple[Model, ...]:
+    """`members`, each parsed.  Errors have the member's index in their path."""
     found = members(payload, name)
     if not found:
         return ()
     parsed: list[Model] = []
     for index, member in enumerate(found):
         try:
-            model = parse(member)
+            parsed.append(parse(member))
         except PayloadError as error:
             raise error.under(f"{name}[{index}]") from None
-        if model is not None:
-            parsed.append(model)
     return tuple(parsed)
 
 

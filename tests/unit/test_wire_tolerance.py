@@ -107,9 +107,9 @@ def test_an_option_without_ip_version_is_for_ipv4() -> None:
     assert port.extra_dhcp_opts == (ExtraDhcpOption(opt_name="router", opt_value="", ip_version=4),)
 
 
-def test_an_option_with_a_null_value_is_a_deleted_one() -> None:
+def test_an_option_with_a_null_value_has_a_blank_one() -> None:
     options = [{"opt_name": "router", "opt_value": None, "ip_version": 4}, {"opt_name": "mtu", "opt_value": "1400"}]
-    assert [option.opt_name for option in parse_port(port_form(extra_dhcp_opts=options)).extra_dhcp_opts] == ["mtu"]
+    assert [option.opt_value for option in parse_port(port_form(extra_dhcp_opts=options)).extra_dhcp_opts] == ["", "1400"]
 
 
 def test_a_port_may_carry_its_whole_network() -> None:
