@@ -43,7 +43,10 @@ def full_fetch_due(state: AgentState) -> float | None:
 
 
 def agent_state(state: AgentState) -> dict[str, object]:
-    """The payload of report_state, as Neutron's agents table expects it; `start_flag` until the first answer."""
+    """The payload of report_state, as Neutron's agents table expects it; `start_flag` until the first answer.
+
+    The transport adds what is its own: ``uuid`` of this process, and the time of the call.
+    """
     settings = state.settings
     payload: dict[str, object] = {
         "binary": BINARY,

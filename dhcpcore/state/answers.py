@@ -86,9 +86,14 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     if merged is not known:
         state = _revive(state, merged)
         state, awaiting = _forget_gone(state, record, merged)
+    # Ports that this host starts to serve are reported, bound or not: the server tells nobody when it binds one later.
+    # Of those that were served before we came, or were reported already, only what is bound and still not ACTIVE.
+    served_before = {port.id for port in known.ports} if known is not None and merged is not known else set()
+    starts = merged is not known and not (known is None and record.served)
     for port in merged.ports:
-        # What was bound and never reported; for the ports of a network that is right this is one comparison each.
-        if port.status != "ACTIVE" and port.is_bound and port.id not in awaiting:
+        if port.status == "ACTIVE" or port.id in awaiting:
+            continue
+        if (starts and port.id not in served_before) or port.is_bound or port.binding_host_id is None:
             awaiting = awaiting.set(port.id, False)
     now = news(answered(record, sent_seq))
     if merged is not known:

@@ -76,8 +76,6 @@ def _extra_dhcp_option(payload: Any) -> ExtraDhcpOption:
         value = ""
     if type(name) is int and 0 <= name < 1 << 31:  # as Neutron's own unit tests have it: 61
         name = str(name)
-    if version in ("4", "6"):
-        version = int(version)
     try:
         return ExtraDhcpOption(opt_name=shared(name), opt_value=value, ip_version=version)
     except PayloadError as error:

@@ -877,3 +877,31 @@ def test_changed_settings_reach_every_network() -> None:
 def test_what_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="not an event: str"):
         fold_event("network_create_end", Script().state)  # type: ignore[arg-type]
+
+
+UNBOUND = {"status": "DOWN", "binding_host_id": "", "binding_vif_type": "unbound"}
+
+
+class TestReadyWithoutANotification:
+    """Ports that a fetch tells of, not a notification (Launchpad 1639806: never reported, boot timeout)."""
+
+    def test_a_port_that_is_served_from_now_on_is_reported_bound_or_not(self) -> None:
+        script = Script(network(ports=(port(5, **UNBOUND),)))
+        script.settle()
+        assert _reported(script) >= {"net-p5"}
+
+    def test_one_without_binding_members_is_reported(self) -> None:
+        script = Script(network(ports=(port(5, status=None, binding_host_id=None, binding_vif_type=None),)))
+        script.settle()
+        assert _reported(script) >= {"net-p5"}
+
+    def test_an_unbound_port_is_not_reported_again_at_each_sync(self) -> None:
+        script = serving(network(ports=(port(5, **UNBOUND),)))
+        script.tell(events.ResyncRequested(reason="asked"))
+        script.now = 10.0
+        script.settle()
+        assert _reported(script) == set()
+
+
+def _reported(script: Script) -> set[str]:
+    return {p for action in script.history if isinstance(action, actions.NotifyReady) for p in action.port_ids}
