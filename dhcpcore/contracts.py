@@ -11,8 +11,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from dhcpcore.model.lease import Lease
-from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, MetadataProxySpec
+from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, MetadataProxySpec, Route
 from dhcpcore.observed import ObservedDevice, ObservedProcess
+
+#: The contracts, and the values that their observers make.
+__all__ = [
+    "Clock",
+    "FileStore",
+    "NamespaceControl",
+    "NullReporter",
+    "ObservedDevice",
+    "ObservedProcess",
+    "ProcessControl",
+    "Reporter",
+    "Route",
+    "ServerRpc",
+    "Wire",
+]
 
 Wire = Mapping[str, Any]
 

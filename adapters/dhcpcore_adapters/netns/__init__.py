@@ -1,0 +1,15 @@
+"""Namespaces and devices on this host: `dhcpcore.contracts.NamespaceControl` over pyroute2.
+
+`NetnsControl` is the adapter; `load_driver` finds the interface driver that it is given.  For authors of drivers there
+are `InterfaceDriver` and `within`.  Needs the extra ``agent`` (pyroute2), and Linux.
+"""
+
+from __future__ import annotations
+
+from dhcpcore_adapters.netns.bridge import BridgeDriver
+from dhcpcore_adapters.netns.control import NetnsControl
+from dhcpcore_adapters.netns.drivers import InterfaceDriver, load_driver
+from dhcpcore_adapters.netns.namespaces import RUN_NETNS, within
+from dhcpcore_adapters.netns.null import NullDriver
+
+__all__ = ["RUN_NETNS", "BridgeDriver", "InterfaceDriver", "NetnsControl", "NullDriver", "load_driver", "within"]

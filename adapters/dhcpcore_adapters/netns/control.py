@@ -1,0 +1,127 @@
+"""`dhcpcore.contracts.NamespaceControl` over the kernel: namespaces in /run/netns, devices through netlink.
+
+What is as told is left alone; a second call changes nothing.  Nothing is remembered: every call looks at the host.
+How the device comes into its namespace is the interface driver's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from dhcpcore import AdapterError, DeviceSpec
+from dhcpcore.contracts import ObservedDevice
+from dhcpcore_adapters.netns import layer3, sysctl
+from dhcpcore_adapters.netns.bridge import BridgeDriver
+from dhcpcore_adapters.netns.drivers import InterfaceDriver
+from dhcpcore_adapters.netns.errors import refusals
+from dhcpcore_adapters.netns.namespaces import RUN_NETNS, Namespaces, within
+from dhcpcore_adapters.netns.netlink import Link, Netlink
+
+#: Namespaces of DHCP agents (Neutron: NS_PREFIX).
+PREFIX: Final = "qdhcp-"
+# Before a device is plugged: a router advertisement of the tenant's must not find one that listens (Launchpad 1656386);
+# and dnsmasq may bind addresses before they are there (Neutron: set_ip_nonlocal_bind).
+_SETTINGS: Final = {"net.ipv6.conf.default.accept_ra": "0", "net.ipv4.ip_nonlocal_bind": "1"}
+
+
+class NetnsControl:
+    """Namespaces and devices of this host.
+
+    May be called from several threads, for different devices.
+
+    Args:
+        driver: how devices are made and plugged; default `BridgeDriver`.
+        directory: where namespaces have their names.
+    """
+
+    def __init__(self, driver: InterfaceDriver | None = None, directory: str = RUN_NETNS) -> None:
+        self._driver: InterfaceDriver = BridgeDriver() if driver is None else driver
+        self._namespaces = Namespaces(directory)
+
+    def ensure_device(self, spec: DeviceSpec) -> None:
+        """Namespace, device, MTU, addresses and routes as told; addresses and routes of ours that are not told go."""
+        path = self._namespaces.path(spec.namespace)
+        with refusals(f"namespace {spec.namespace}"):
+            self._namespaces.ensure(spec.namespace)
+            within(path, _set_up_namespace)
+        with refusals(f"device {spec.namespace}/{spec.name}"):
+            self._driver.plug(spec, path)
+            within(path, lambda: _set_up_device(spec))
+
+    def remove_device(self, namespace: str, device: str) -> None:
+        """Unplug it on both sides.  None there is fine."""
+        with refusals(f"device {namespace}/{device}"):
+            self._driver.unplug(self._namespaces.path(namespace), device)
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Remove it with all in it.  None there is fine.
+
+        Devices are unplugged one by one: the kernel removes what is in a namespace some time after its last process.
+        """
+        path = self._namespaces.path(namespace)
+        with refusals(f"namespace {namespace}"):
+            if self._namespaces.exists(namespace):
+                for link in within(path, _links):
+                    self._driver.unplug(path, link.name)
+            self._driver.forget(path)
+            self._namespaces.remove(namespace)
+
+    def observe_devices(self) -> Sequence[ObservedDevice]:
+        """Every device of every DHCP namespace; a namespace without any counts as one with an empty name."""
+        observed: list[ObservedDevice] = []
+        with refusals("looking at the namespaces"):
+            names = self._namespaces.names(PREFIX)
+        for name in names:
+            with refusals(f"namespace {name}"):
+                observed += self._observe(name)
+        return observed
+
+    def _observe(self, namespace: str) -> list[ObservedDevice]:
+        def look() -> list[ObservedDevice]:
+            with Netlink() as netlink:
+                return [_observed(netlink, namespace, link) for link in netlink.links()]
+
+        try:
+            return within(self._namespaces.path(namespace), look) or [ObservedDevice(namespace=namespace)]
+        except FileNotFoundError:  # it went meanwhile
+            return []
+
+
+def _set_up_namespace() -> None:
+    for name, value in _SETTINGS.items():
+        sysctl.ensure(name, value)
+    with Netlink() as netlink:
+        loopback = netlink.link("lo")
+        if loopback is not None and not loopback.up:
+            netlink.set_link(loopback.index, state="up")
+
+
+def _set_up_device(spec: DeviceSpec) -> None:
+    with Netlink() as netlink:
+        link = netlink.link(spec.name)
+        if link is None:
+            raise AdapterError(f"device {spec.namespace}/{spec.name} went while it was being set up")
+        if not link.up:
+            netlink.set_link(link.index, state="up")
+        layer3.apply(netlink, spec, link.index)
+
+
+def _links() -> list[Link]:
+    with Netlink() as netlink:
+        return netlink.links()
+
+
+def _observed(netlink: Netlink, namespace: str, link: Link) -> ObservedDevice:
+    addresses = netlink.addresses(link.index)
+    return ObservedDevice(
+        namespace=namespace,
+        name=link.name,
+        mac_address=link.mac_address,
+        mtu=link.mtu,
+        up=link.up,
+        addresses=layer3.texts(addresses),
+        tentative=layer3.texts(each for each in addresses if each.tentative),
+        dadfailed=layer3.texts(each for each in addresses if each.dadfailed),
+        routes=layer3.default_routes(netlink.routes(link.index)),
+    )

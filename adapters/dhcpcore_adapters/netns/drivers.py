@@ -1,0 +1,97 @@
+"""Interface drivers: how a DHCP port's device comes into its namespace and onto its network.
+
+A driver does the link: device, MAC address, MTU, what it is plugged into.  `control` does the rest for every driver:
+namespace, settings, up, addresses, routes.  Drivers are found by the name of an entry point or by a class path.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final, Protocol, runtime_checkable
+
+from dhcpcore import DeviceSpec, SettingsError
+
+GROUP: Final = "dhcpcore.interface_drivers"
+_OPTION: Final = "interface_driver"
+# Ours are found without an installation's metadata too: from a checkout, from a zip.
+_OURS: Final = {
+    "bridge": "dhcpcore_adapters.netns.bridge:BridgeDriver",
+    "null": "dhcpcore_adapters.netns.null:NullDriver",
+}
+
+
+@runtime_checkable
+class InterfaceDriver(Protocol):
+    """What a third party fulfils.  All calls are idempotent and made from several threads, for different devices.
+
+    Whatever goes wrong is an `AdapterError`; OSError and pyroute2's NetlinkError may be left to the caller, which turns
+    them into one.
+
+    Attributes:
+        use_gateway_ips: whether the device serves on the subnets' gateway addresses (Neutron's property of that name).
+    """
+
+    use_gateway_ips: bool
+
+    def plug(self, spec: DeviceSpec, namespace: str) -> None:
+        """There is a device `spec.name` in the namespace, with MAC address and MTU, on the network `spec.network_id`.
+
+        Args:
+            namespace: a path, e.g. ``/run/netns/qdhcp-...``; the namespace is there.
+        """
+        ...
+
+    def unplug(self, namespace: str, device: str) -> None:
+        """There is no such device, and nothing of it is left outside.  None there is fine, and so is no namespace."""
+        ...
+
+    def forget(self, namespace: str) -> None:
+        """The namespace goes, or has gone; nothing that was made for it is left outside."""
+        ...
+
+
+def load_driver(name: str, options: Mapping[str, Any] | None = None) -> InterfaceDriver:
+    """The driver of this name.
+
+    Args:
+        name: an entry point of the group ``dhcpcore.interface_drivers`` (``bridge``, ``null``), or a class path
+            ``package.module:Class`` (``package.module.Class``, as Neutron writes it, will do).
+        options: keyword arguments for the class.
+
+    Raises:
+        SettingsError: there is none, it cannot be imported or made, or it is no interface driver.
+    """
+    make = _find(name)
+    try:
+        driver = make(**(options or {}))
+    except TypeError as error:
+        expected = f"a driver that takes the options {sorted(options or {})}"
+        raise SettingsError(_OPTION, expected, f"{name}: {error}") from error
+    if not isinstance(driver, InterfaceDriver):
+        got = f"{name}: {type(driver).__name__}"
+        raise SettingsError(_OPTION, "a class with plug, unplug, forget and use_gateway_ips", got)
+    return driver
+
+
+def _find(name: str) -> Callable[..., object]:
+    found: object
+    try:
+        for point in entry_points(group=GROUP, name=name):
+            found = point.load()
+            break
+        else:
+            path = _OURS.get(name, name)
+            module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+            if not module or not attribute:
+                known = sorted({*_OURS, *(point.name for point in entry_points(group=GROUP))})
+                raise SettingsError(_OPTION, f"one of {', '.join(known)}, or package.module:Class", repr(name))
+            found = importlib.import_module(module)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingsError(_OPTION, "a driver that can be imported", f"{name}: {error}") from error
+    if not callable(found):
+        raise SettingsError(_OPTION, "a class", f"{name}: a {type(found).__name__}")
+    return found

@@ -1,0 +1,169 @@
+"""Named network namespaces: files in a directory (/run/netns), each with a namespace mounted on it.
+
+The convention is iproute2's (ip-netns(8)), so `ip netns` lists what is made here and the other way round.  Knows names
+and how to enter one; knows nothing of devices.
+
+A namespace is entered by a thread that lives for one errand: setns(2) moves a thread, and one that could not find its
+way back would do the next errand in the wrong network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from dhcpcore import AdapterError
+from dhcpcore_adapters.netns.syscalls import MS_BIND, MS_REC, MS_SHARED, is_network_namespace, mount, setns, unmount
+from dhcpcore_adapters.netns.syscalls import unshare as unshare_network
+
+T = TypeVar("T")
+
+RUN_NETNS: Final = "/run/netns"
+# Several mounts may lie on top of each other (Launchpad bugs tell of `ip netns attach` twice); no more than this.
+_MOST_MOUNTS: Final = 16
+
+
+def in_a_thread(errand: Callable[[], T]) -> T:
+    """Run `errand` in a thread of its own and wait for it; what it returns or raises is passed on."""
+    outcome: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(errand())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="netns", daemon=True)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return outcome[0]
+
+
+def within(path: str, errand: Callable[[], T]) -> T:
+    """Run `errand` inside the network namespace at `path`, in a thread of its own.
+
+    Raises:
+        FileNotFoundError: there is none, or the name leads nowhere; another OSError: the kernel refuses.
+        Exception: whatever `errand` raises.
+    """
+    with opened(path) as descriptor:
+        if not is_network_namespace(descriptor):
+            raise FileNotFoundError(errno.ENOENT, "no network namespace", path)
+
+        def enter() -> T:
+            setns(descriptor)
+            return errand()
+
+        return in_a_thread(enter)
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[int]:
+    """A descriptor of the namespace at `path`; it keeps the namespace alive while it is open."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+class Namespaces:
+    """The namespaces of one directory.
+
+    Raises:
+        OSError: by every method, when the kernel refuses.
+        AdapterError: for a name that is none.
+    """
+
+    def __init__(self, directory: str = RUN_NETNS) -> None:
+        self._directory = directory
+
+    def path(self, name: str) -> str:
+        """Where a namespace of this name is, or would be."""
+        if not name or name in (".", "..") or "/" in name or "\0" in name or len(os.fsencode(name)) > 255:
+            raise AdapterError(f"{name[:80]!r} is no name of a namespace", retryable=False)
+        return os.path.join(self._directory, name)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names of those that are there, sorted; names that lead nowhere are not among them."""
+        try:
+            listed = os.listdir(self._directory)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in listed if name.startswith(prefix) and self.exists(name))
+
+    def exists(self, name: str) -> bool:
+        """Whether the name leads to a namespace."""
+        try:
+            with opened(self.path(name)) as descriptor:
+                return is_network_namespace(descriptor)
+        except OSError as error:
+            # EACCES: a name that leads nowhere has mode 0, a namespace may be opened by everybody.
+            if error.errno in (errno.ENOENT, errno.ENXIO, errno.ELOOP, errno.ENOTDIR, errno.EACCES):
+                return False
+            raise
+
+    def ensure(self, name: str) -> bool:
+        """Make it unless it is there; True when it was made.  A name that leads nowhere goes first (bug 1561695)."""
+        if self.exists(name):
+            return False
+        path = self.path(name)
+        with self._locked():
+            if self.exists(name):
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+            try:
+                in_a_thread(lambda: _make(path))
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+                raise
+        return True
+
+    def remove(self, name: str) -> None:
+        """Take the name away; the namespace goes with the last process in it.  None there is fine."""
+        path = self.path(name)
+        for _ in range(_MOST_MOUNTS):
+            try:
+                unmount(path)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOENT):
+                    raise
+                break
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone in the directory, iproute2 included, which takes the same lock; the directory is made to be shared."""
+        os.makedirs(self._directory, mode=0o755, exist_ok=True)
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # As iproute2 does: without it, a mount namespace made later (systemd's, a container's) would keep its own
+            # copy of each name, and a removed namespace would live on there.
+            try:
+                mount("", self._directory, MS_SHARED | MS_REC)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # EINVAL: the directory is no mount yet
+                    raise
+                mount(self._directory, self._directory, MS_BIND | MS_REC)
+                mount("", self._directory, MS_SHARED | MS_REC)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _make(path: str) -> None:
+    unshare_network()
+    mount("/proc/thread-self/ns/net", path, MS_BIND)
