@@ -19,6 +19,7 @@ from dhcpcore.model.network import HostRoute, Network, Segment, Subnet
 from dhcpcore.model.port import DnsAssignment, ExtraDhcpOption, FixedIP, Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec, Warning
+from dhcpcore.observed import ObservedProcess
 from dhcpcore.plan import next_due, plan_sync
 from dhcpcore.plan.assume import assume_served, plan_difference
 from dhcpcore.plan.assume_host import AssumedHost, settings_of_host
@@ -37,7 +38,7 @@ from dhcpcore.render.framing import Templates
 from dhcpcore.render.instance import render_instance
 from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.metadata import render_metadata_proxy, wants_metadata_proxy
-from dhcpcore.render.readback import stale_leases
+from dhcpcore.render.readback import parse_command_line, parse_leases, stale_leases
 from dhcpcore.render.views import instance_views
 from dhcpcore.state import AgentState, fold_event, fold_events, initial_state
 from dhcpcore.wire import network_to_wire, parse_event, parse_network, parse_networks
@@ -65,6 +66,7 @@ __all__ = [
     "Listing",
     "MetadataProxySpec",
     "Network",
+    "ObservedProcess",
     "PayloadError",
     "Plan",
     "PlanStarted",
@@ -87,7 +89,9 @@ __all__ = [
     "list_plans",
     "network_to_wire",
     "next_due",
+    "parse_command_line",
     "parse_event",
+    "parse_leases",
     "parse_network",
     "parse_networks",
     "plan_difference",

@@ -1,0 +1,174 @@
+"""`dhcpcore.contracts.FileStore` on a real file system.
+
+Knows the file system; knows nothing of what is in the files.  Remembers nothing: every call looks at the disk.
+
+- *Atomic.*  A text is written to a hidden file in the same directory, which then takes the old one's place by
+  rename(2): who has the old file open goes on reading it, who opens it later has the new one.  dnsmasq ignores names
+  that begin with a dot (dnsmasq(8), --dhcp-hostsdir).  A kill in between leaves that hidden file, and the next write of
+  the same path takes it over; so one path has one writer at a time, which is what the order within an instance gives.
+- *Modes.*  Files 0644, directories that are made 0755, whatever the umask: dnsmasq reads its files after it has dropped
+  its privileges, at the start too.  Directories that are there stay as they are.
+- *No fsync* unless `durable`: after a crash of the machine no dnsmasq runs, and everything is rendered and compared
+  anew before one does.  With `durable` the text is on the disk, under its name, when `write` returns; each
+  write then costs what the disk needs for two flushes, some milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
+
+from dhcpcore import AdapterError
+
+_FILE_MODE: Final = 0o644
+_DIRECTORY_MODE: Final = 0o755
+
+_NEXT: Final = {
+    errno.EACCES: "let the agent's user write there, or run it as root",
+    errno.EPERM: "let the agent's user write there, or run it as root; look for the immutable flag with lsattr",
+    errno.ENOSPC: "free space, or inodes (df -i), on that file system",
+    errno.EDQUOT: "raise the quota of the agent's user, or free space",
+    errno.EROFS: "mount that file system writable; when that came by itself, look for disk errors in dmesg",
+    errno.EIO: "look for disk errors in dmesg",
+    errno.EISDIR: "a directory is where a file belongs: move it away",
+    errno.ENOTDIR: "a file is where a directory belongs: move it away",
+    errno.EEXIST: "a file is where a directory belongs: move it away",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise fs.file-max",
+}
+
+
+class DiskFileStore:
+    """The files of instances and proxies on the local disk.
+
+    Args:
+        durable: flush each written file, and its directory, to the disk before `write` returns.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
+
+    def read(self, path: str) -> str | None:
+        """The text, None when there is no such file; bytes that are not UTF-8 come as surrogate escapes."""
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise _failed("read", path, error) from None
+        return data.decode("utf-8", "surrogateescape")
+
+    def write(self, path: str, text: str) -> None:
+        """Replace atomically; makes the directories it needs.
+
+        Raises:
+            AdapterError: it could not be written; the old text is still there, whole.
+        """
+        try:
+            data = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            message = f"cannot write {path}: character {error.start} of its text stands for no bytes (a lone surrogate)"
+            raise AdapterError(message, retryable=False) from None
+        directory, _, name = path.rpartition("/")
+        temporary = f"{directory}/.{name}.new"
+        try:
+            try:
+                self._write(temporary, data)
+            except FileNotFoundError:
+                _make_directory(directory)
+                self._write(temporary, data)
+            try:
+                os.replace(temporary, path)
+            except BaseException:
+                _unlink(temporary)
+                raise
+            if self._durable:
+                _flush(directory)
+        except (OSError, ValueError) as error:
+            raise _failed("write", path, error) from None
+
+    def _write(self, path: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(path, flags, _FILE_MODE), "wb", buffering=0) as file:
+            try:
+                os.fchmod(file.fileno(), _FILE_MODE)
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if self._durable:
+                    os.fsync(file.fileno())
+            except BaseException:
+                _unlink(path)
+                raise
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a directory with all in it; follows no symbolic link.  None there is fine."""
+        try:
+            for _ in range(3):
+                try:
+                    if not stat.S_ISDIR(os.lstat(path).st_mode):
+                        os.unlink(path)
+                        return
+                    shutil.rmtree(path)
+                except NotADirectoryError:
+                    return
+                except FileNotFoundError:
+                    # There is none; or, inside a directory, something went by itself, so the rest is still to go.
+                    continue
+        except (OSError, ValueError) as error:
+            raise _failed("remove", path, error) from None
+
+    def list(self, directory: str) -> Sequence[str]:
+        """Names in a directory, sorted; none when there is no such directory."""
+        try:
+            return sorted(os.listdir(directory))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except (OSError, ValueError) as error:
+            raise _failed("list", directory, error) from None
+
+
+def _make_directory(path: str) -> None:
+    """Like os.makedirs, with a mode that the umask has no say in."""
+    missing = []
+    place = PurePath(path)
+    while not os.path.isdir(place) and place != place.parent:
+        missing.append(place)
+        place = place.parent
+    for each in reversed(missing):
+        try:
+            os.mkdir(each, _DIRECTORY_MODE)
+        except FileExistsError:
+            if not os.path.isdir(each):
+                raise
+        else:
+            os.chmod(each, _DIRECTORY_MODE)
+
+
+def _flush(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _failed(verb: str, path: str, error: OSError | ValueError) -> AdapterError:
+    if not isinstance(error, OSError):  # a NUL in the path
+        return AdapterError(f"cannot {verb} {path!r}: {error}", retryable=False)
+    name = errno.errorcode.get(error.errno or 0, "")
+    hint = _NEXT.get(error.errno or 0)
+    return AdapterError(f"cannot {verb} {path}: {error.strerror} ({name})" + (f"; {hint}" if hint else ""))

@@ -1,0 +1,117 @@
+"""Noticing at once that a process has died, also one that was not started here.
+
+Knows pidfds; decides nothing: whoever watches is told and does what is to be done.  One thread waits for all.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from typing import Self
+
+from dhcpcore import AdapterError, ObservedProcess
+from dhcpcore_adapters.process.proc import Handle
+
+OnDeath = Callable[[ObservedProcess], None]
+
+
+class DeathWatcher:
+    """Tells of each watched process once, when it has died; a context manager.
+
+    Args:
+        on_death: called by the watcher's thread, so it has to return soon; what it raises ends the watching of nobody.
+    """
+
+    def __init__(self, on_death: OnDeath) -> None:
+        self._on_death = on_death
+        self._lock = threading.Lock()
+        self._watched: dict[int, tuple[Handle, ObservedProcess]] = {}
+        self._poll = select.epoll()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll.register(self._wake, select.EPOLLIN)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="death watcher", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def watch(self, process: ObservedProcess) -> None:
+        """Watch a process; one that is watched already is watched once, one that is dead already is told of at once.
+
+        Its `started` mark must be the one that was observed: another process of that pid is another process.
+
+        Raises:
+            AdapterError: it cannot be watched, for want of a descriptor say.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            watched = [each for _, each in self._watched.values()]
+            if any((each.pid, each.started) == (process.pid, process.started) for each in watched):
+                return
+            try:
+                handle = Handle(process.pid, process.started or None)
+            except ProcessLookupError:
+                dead = True
+            except OSError as error:
+                message = f"cannot watch process {process.pid}: {error}; are there descriptors left (ulimit -n)?"
+                raise AdapterError(message) from error
+            else:
+                dead = False
+                self._watched[handle.descriptor] = handle, process
+                self._poll.register(handle.descriptor, select.EPOLLIN)
+        if dead:
+            self._on_death(process)
+
+    def forget(self, pid: int) -> None:
+        """Watch a process no longer, say because it is about to be stopped."""
+        with self._lock:
+            for handle, _ in [each for each in self._watched.values() if each[0].pid == pid]:
+                self._drop(handle)
+
+    def close(self) -> None:
+        """Watch nothing any more; returns when no call of `on_death` is under way, unless called by one."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.eventfd_write(self._wake, 1)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _drop(self, handle: Handle) -> None:
+        self._poll.unregister(handle.descriptor)
+        del self._watched[handle.descriptor]
+        handle.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._closed:
+                for descriptor, _ in self._poll.poll():
+                    with self._lock:
+                        if descriptor == self._wake or descriptor not in self._watched:
+                            continue
+                        handle, process = self._watched[descriptor]
+                        # The number may mean another process by now, where one was forgotten and one came.
+                        if not handle.ended():
+                            continue
+                        handle.reap()
+                        self._drop(handle)
+                    try:
+                        self._on_death(process)
+                    except Exception as error:
+                        threading.excepthook(
+                            threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
+                        )
+        finally:
+            with self._lock:
+                for handle, _ in list(self._watched.values()):
+                    self._drop(handle)
+                self._poll.close()
+                os.close(self._wake)
