@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import combinations
 
-from support.expected_answers import Expectations, Wire
+from support.option_values import Wire
+from support.served_instance import ServedInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,19 +20,19 @@ class ClaimedNetwork:
 
     Attributes:
         name: where it came from.
-        instances: what to expect of each dnsmasq instance that serves it.
+        instances: the dnsmasq instances that serve it.
     """
 
     name: str
     request: Wire
-    instances: tuple[Expectations, ...]
+    instances: tuple[ServedInstance, ...]
 
 
 def claimed_network(name: str, request: Wire) -> ClaimedNetwork | None:
-    """The request with our DHCP ports put in; None where there is nothing to serve, or the network is one that cannot be.
+    """The request with our DHCP ports put in; None where there is nothing to serve, or no such network.
 
-    No server lets subnets of a network overlap. Two segments with one number are an instance too few, which is no matter
-    of serving.
+    No server lets subnets of a network overlap. Two segments with one number are an instance too few, which is no
+    matter of serving.
     """
     network = request["network"]
     segments = {segment["id"]: segment for segment in network.get("segments") or ()}
@@ -43,7 +44,7 @@ def claimed_network(name: str, request: Wire) -> ClaimedNetwork | None:
     if len(set(numbers)) < len(numbers) or _overlap(network["subnets"]):
         return None
     instances = tuple(
-        Expectations(network, request["settings"], subnets, _dhcp_port(request, subnets, number))
+        ServedInstance(network, request["settings"], subnets, _dhcp_port(request, subnets, number))
         for subnets, number in zip(groups.values(), numbers, strict=True)
         if any(subnet["enable_dhcp"] for subnet in subnets)
     )
