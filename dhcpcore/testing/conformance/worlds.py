@@ -203,6 +203,7 @@ class MemoryProcessControlWorld(ProcessControlWorld):
                 f"--addn-hosts={directory}/addn_hosts",
                 f"--dhcp-optsfile={directory}/opts",
                 f"--dhcp-leasefile={directory}/leases",
+                f"--dhcp-range=set:net-{number},10.77.{number}.0,static,255.255.255.0,86400s",
                 "--dhcp-lease-max=16777216",
             ),
             host="",

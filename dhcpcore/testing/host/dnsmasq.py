@@ -44,6 +44,8 @@ def open_leases(process: Process, disk: MemoryDisk) -> None:
         disk.link(path, inode)
     process.leases_file = inode
     process.leases = {}
+    if process.option("dhcp-range") is None:
+        return  # without a range there is no DHCP, and the file is not looked at
     for line in inode.data.decode("utf-8", "surrogateescape").splitlines():
         parts = line.split()
         if len(parts) != 5:
@@ -52,8 +54,6 @@ def open_leases(process: Process, disk: MemoryDisk) -> None:
         if ":" not in address and _MAC(identity.rpartition("-")[2]) is None:
             raise KernelError("signal 6: malloc assertion failure (leases file: not a MAC address)")
         process.leases[address] = line
-    if process.option("dhcp-range") is None:
-        return  # without a range there is no DHCP, and nobody looks at leases
     most = process.option("dhcp-lease-max")
     if len(process.leases) > (int(most) if most else 1000):
         raise KernelError("exit 5: too many stored leases")
