@@ -19,6 +19,7 @@ from dhcpcore.model.checks import is_ipv4, is_ipv6
 # No value may hold one: every one of them may end up in a line of a file, in a C string or in a UTF-8 argument.
 # C0 and C1 controls, DEL, the line and paragraph separators, and code points that UTF-8 does not have.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
+_HAPROXY_SYNTAX = re.compile(r"""[\s"'\\#]""").search
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _TRUE = frozenset({"true", "1", "on", "yes"})
 _FALSE = frozenset({"false", "0", "off", "no"})
@@ -68,7 +69,7 @@ class Switch(OptionType):
     def read(self, option: str, raw: Any) -> Any:
         """Texts as in oslo.config: true, on, yes, 1 and false, off, no, 0, in any case."""
         if isinstance(raw, str):
-            word = raw[:9].strip().lower()
+            word = raw.strip().lower() if len(raw) <= 80 else ""
             if word in _TRUE:
                 return True
             if word in _FALSE:
@@ -200,11 +201,21 @@ class OptionalText(Text):
 
 @frozen
 class Account(Text):
-    """The name or the number of a user or a group."""
+    """The name or the number of a user or a group; text of digits is a number."""
+
+    words: str = "a name without blanks, quotes, backslashes and #, or a number below 2**31"
+
+    def _accepts(self, value: Any) -> bool:
+        if not Text._accepts(self, value) or not is_haproxy_word(value):
+            return False
+        if not (value.isascii() and value.isdecimal()):
+            return True
+        # haproxy 2.6 takes a larger uid or gid for none ("is not a number").
+        return len(value.lstrip("0")) <= 10 and int(value) < 1 << 31
 
     def read(self, option: str, raw: Any) -> Any:
         """A uid or gid may be written as a number."""
-        return str(raw) if type(raw) is int and 0 <= raw < 1 << 32 else Text.read(self, option, raw)
+        return str(raw) if type(raw) is int and 0 <= raw < 1 << 31 else Text.read(self, option, raw)
 
 
 @frozen
@@ -277,6 +288,11 @@ class Group(OptionType):
     def read(self, option: str, raw: Any) -> Any:
         """The model itself; a mapping of the group's options is the business of whoever knows their names."""
         return raw
+
+
+def is_haproxy_word(text: str) -> bool:
+    """Whether `text` stands in haproxy's configuration for itself: one word, no quoting (its manual, section 2.2)."""
+    return _HAPROXY_SYNTAX(text) is None
 
 
 def is_domain_name(text: str) -> bool:

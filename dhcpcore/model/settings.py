@@ -31,12 +31,17 @@ from dhcpcore.model.option_types import (
     Whole,
     is_dns_server,
     is_domain_name,
+    is_haproxy_word,
     is_txt_record,
 )
 
 _RATE: Final = {"group": "metadata_rate_limiting."}
 _HAPROXY: Final = {"group": "metadata_haproxy."}
 _PATH: Final = Text(empty=False, longest=4000, words="a path without control characters")
+# These stand in the metadata proxy's configuration.
+_PROXY_PATH: Final = Text(
+    empty=False, longest=4000, check=is_haproxy_word, words="a path without blanks, quotes, backslashes and #"
+)
 
 
 @frozen(kw_only=True)
@@ -72,7 +77,7 @@ class Settings:
 
     # -- [DEFAULT], where the agent is and what it keeps where
     host: str = field(default="localhost", validator=Text(empty=False, longest=255))
-    state_path: str = field(default="/var/lib/neutron", validator=_PATH)
+    state_path: str = field(default="/var/lib/neutron", validator=_PROXY_PATH)
     debug: bool = field(default=False, validator=Switch())
     # -- [DEFAULT], the agent
     resync_interval: int = field(default=5, validator=Whole(1))
@@ -110,10 +115,10 @@ class Settings:
     ovs_integration_bridge: str = field(default="br-int", validator=Text(empty=False, longest=255))
     ovs_use_veth: bool = field(default=False, validator=Switch())
     # -- [DEFAULT], the metadata proxy
-    metadata_proxy_socket: str = field(default="$state_path/metadata_proxy", validator=_PATH)
+    metadata_proxy_socket: str = field(default="$state_path/metadata_proxy", validator=_PROXY_PATH)
     metadata_proxy_user: str = field(default="", validator=Account(longest=255))
     metadata_proxy_group: str = field(default="", validator=Account(longest=255))
-    external_pids: str = field(default="$state_path/external/pids", validator=_PATH)
+    external_pids: str = field(default="$state_path/external/pids", validator=_PROXY_PATH)
     # -- [DEFAULT], messages; the address may hold a password, so it is not shown
     rpc_response_max_timeout: int = field(default=600, validator=Whole(1))
     transport_url: str = field(default="rabbit://", validator=Text(), repr=False)

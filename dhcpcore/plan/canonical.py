@@ -179,7 +179,9 @@ def _address(line: str) -> Iterable[str]:
     return line.lower().split(None, 1)[:1]
 
 
-_OPTION: Final = re.compile(r"(?:^|,)(?:(option6?):([^,]*)|([0-9]+))(?:,|$)").search
+# Numbers are read as atoi reads them: leading zeros do not count (src/option.c, parse_dhcp_opt).
+_OPTION: Final = re.compile(r"(?:^|,)(?:(option6?):([^,]*)|([0-9]{1,1024}))(?:,|$)").search
+_NUMBER: Final = re.compile(r"[0-9]{1,1024}").fullmatch
 
 
 def _tag_and_option(line: str) -> Iterable[str]:
@@ -189,9 +191,10 @@ def _tag_and_option(line: str) -> Iterable[str]:
     tag = line[: line.index(",")] if match.start() else ""
     family, name, number = match.groups()
     if family is None:
-        return (f"{tag},4,{number}",)
+        return (f"{tag},4,{int(number)}",)
     version, codes = (6, CODES_6) if family == "option6" else (4, CODES_4)
-    return (f"{tag},{version},{codes.get(name.lower(), name)}",)
+    code = int(name) if _NUMBER(name) is not None else codes.get(name.lower(), name)
+    return (f"{tag},{version},{code}",)
 
 
 _DNS_SERVER: Final = re.compile(r"tag:([^,]*),option6?:dns-server,").match

@@ -118,6 +118,7 @@ def answer_render_request(request: Any) -> dict[str, Any]:
         ipv6_enabled=_switch(request, "ipv6_enabled", True),
         bridged=_switch(request, "bridged", True),
     )
+    dad_failed = _switch(request, "metadata_dad_failed", False)
     segment = request.get("segment")
     view = segment_view(network, None if segment is None else _under("segment", parse_segment, segment))
     previous = request.get("previous_leases")
@@ -137,7 +138,7 @@ def answer_render_request(request: Any) -> dict[str, Any]:
     }
     warnings = texts.warnings
     if answer["metadata_proxy"]:
-        proxy = _proxy(network, settings, host, dad_failed=_switch(request, "metadata_dad_failed", False))
+        proxy = _proxy(network, settings, host, dad_failed=dad_failed)
         answer["metadata_proxy_config"] = proxy.config
         answer["metadata_proxy_argv"] = list(proxy.argv)
         warnings += metadata_warnings(network, settings)

@@ -116,21 +116,33 @@ class Templates:
 
     def __attrs_post_init__(self) -> None:
         for name in _OWN:
+            source = getattr(self, name)
+            if type(source) is not str:
+                raise SettingsError(f"templates.{name}", "a Jinja2 template", shown(source))
             try:
-                _compiled(getattr(self, name))
-            except TemplateError as error:
-                raise SettingsError(f"templates.{name}", "a Jinja2 template", shown(str(error))) from error
+                _compiled(source)
+            except Exception as error:  # besides TemplateError a compiler's: RecursionError, MemoryError, SyntaxError
+                raise _failed(name, "a Jinja2 template", error) from error
 
     def render(self, name: str, /, **values: object) -> str:
         """The text of the file `name`.
 
         Raises:
-            SettingsError: the template asks for something it is not given, or prints a value with a line break.
+            SettingsError: ``templates.<name>`` asks for something it is not given, prints a value with a line break,
+                or fails in any other way: it is a program, and may raise whatever a program may.
         """
         try:
             return _compiled(getattr(self, name)).render(values)
+        except SettingsError as error:
+            raise SettingsError(f"templates.{name}", error.expected, error.got) from error
         except TemplateError as error:
-            raise SettingsError(f"templates.{name}", "a template of known names", shown(str(error))) from error
+            raise _failed(name, "a template of known names", error) from error
+        except Exception as error:
+            raise _failed(name, "a template that can be rendered", error) from error
+
+
+def _failed(name: str, expected: str, error: Exception) -> SettingsError:
+    return SettingsError(f"templates.{name}", expected, f"{type(error).__name__}: {shown(str(error))}")
 
 
 DEFAULT_TEMPLATES: Final = Templates()

@@ -82,10 +82,16 @@ def port_lines(port: Port, rules: LineRules, taken: Collection[str] = ()) -> Por
         name = address_name(assigned, group.addresses[0], rules, reserved=True)
         line = _reservation(port, group, rules, name.fqdn, client_id, lines.warnings)
         if line is not None:
+            if len(group.addresses) > 1 and ipv4[:1] == group.addresses[:1]:
+                # Neutron names a list by what stands before its first bracket, here more than one address.
+                others = "its list begins with an IPv4 address, and the others would be fields of the name"
+                message = f"{group.addresses[0]} is named {name.fqdn}: {others}"
+                lines.warnings.append(_warning("host-name-replaced", port, message))
             lines.host.append(line)
             lines.reserved.extend(ipv4)
             reserved.update(ipv4)
-    if client_id_note is not None and lines.host:
+    # Without a reservation there is no line that would have had it.
+    if client_id_note is not None and named_in_reservation:
         lines.warnings.append(client_id_note)
 
     for fixed_ip in fixed_ips:

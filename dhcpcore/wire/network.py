@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from dhcpcore.errors import PayloadError, shown
 from dhcpcore.model.checks import check_id, parse_cidr
@@ -11,6 +11,9 @@ from dhcpcore.model.network import HostRoute, Network, Segment, Subnet
 from dhcpcore.model.port import Port
 from dhcpcore.wire.port import parse_port
 from dhcpcore.wire.reading import as_object, as_sent, checked, each_member, members, or_default, shared, switch
+
+#: What the project was called before; sent beside the new name, or instead of it.
+_OLD_NAMES: Final = {"project_id": "tenant_id"}
 
 
 def parse_network(payload: Any) -> Network:
@@ -36,7 +39,7 @@ def parse_network(payload: Any) -> Network:
     try:
         model = Network(
             id=network_id,
-            project_id=shared(or_default(get("project_id"), get("tenant_id"))),
+            project_id=shared(or_default(get("project_id"), get(_OLD_NAMES["project_id"]))),
             admin_state_up=switch(network, "admin_state_up"),
             mtu=get("mtu"),
             subnets=subnets,
@@ -45,7 +48,7 @@ def parse_network(payload: Any) -> Network:
             ports=ports,
         )
     except PayloadError as error:
-        raise as_sent(error, network) from None
+        raise as_sent(error, network, _OLD_NAMES if get("project_id") is None else {}) from None
     known = _once("subnets", (each.id for each in subnets), set())
     _once("non_local_subnets", (each.id for each in non_local_subnets), known)
     _once("segments", (each.id for each in segments), set())

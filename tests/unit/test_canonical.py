@@ -78,6 +78,10 @@ class TestOpts:
             ("3,1.1.1.1", "option:router,2.2.2.2"),
             ("tag:a,option6:23,[::1]", "tag:a,option6:dns-server,[::2]"),
             ("tag:a,67,x", "tag:a,tag:ipxe,option:bootfile-name,y"),
+            ("tag:a,67,x", "tag:a,067,y"),
+            ("tag:a,00067,x", "tag:a,option:bootfile-name,y"),
+            ("tag:a,option6:59,x", "tag:a,option6:059,y"),
+            ("tag:a,option6:023,[::1]", "tag:a,option6:dns-server,[::2]"),
         ],
     )
     def test_of_one_tag_and_option_the_last_is_taken(self, first: str, second: str) -> None:

@@ -105,6 +105,13 @@ class TestPlan:
         # No port is that host's, so nothing is known to be gone, and only the new network has to be claimed.
         assert "Plan: 1 to enable, 1 to disable, 1 to reload, 1 to restart, 2 unchanged." in capsys.readouterr().out
 
+    def test_a_note_is_one_line_whatever_it_tells_of(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        settings = write(tmp_path / "s.json", {"host": "network-1", "no\nsuch\x1b[31m\u2028option\x00": 1})
+        assert main([*PLAN, "--settings", settings]) == 0
+        option = r"no\nsuch\x1b[31m\u2028option\x00"
+        told = f"dhcpcore: {settings}: option {option} is not known here and has no effect\n"
+        assert capsys.readouterr().err == told
+
     def test_only(self, capsys: pytest.CaptureFixture[str]) -> None:
         build = "ff9f01d8-e8dd-55fa-9ed8-63e77d9f7067"
         assert main([*PLAN, "--only", build, "--only", "unheard-of"]) == 0

@@ -101,6 +101,11 @@ class TestAnswers:
         assert "X-Neutron-Network-ID net" in answer["metadata_proxy_config"]
         assert answer["metadata_proxy_argv"] == ["haproxy", "-f", "/var/lib/neutron/ns-metadata-proxy/net.conf"]
 
+    def test_a_member_that_matters_to_a_proxy_only_is_always_looked_at(self) -> None:
+        wrong = error("metadata_dad_failed", "expected true, false or null, got 5")
+        for settings in ({}, {"force_metadata": True}):
+            assert answers({"network": NETWORK, "settings": settings, "metadata_dad_failed": 5}) == [wrong]
+
     def test_warnings_are_objects(self) -> None:
         bad = {**PORT, "extra_dhcp_opts": [{"opt_name": "router", "opt_value": "1.2.3.4\nx"}]}
         option = {"opt_name": "no-such-option", "opt_value": "1"}

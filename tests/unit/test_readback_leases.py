@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from dhcpcore.model.lease import Lease
@@ -262,3 +264,14 @@ class TestStaleV6:
     def test_an_address_that_only_got_another_name_did_not_move(self) -> None:
         removed = parse_hosts(f"{MAC.upper()},h,[fd00::11]\n")
         assert stale_leases(self.TEXT, view(port(MAC, "fd00::11")), removed=removed) == ()
+
+    def test_a_name_of_every_address_may_change_at_once(self) -> None:
+        """A new dns_domain takes all reservations away and gives them back; that is one walk over the ports."""
+        count = 4000
+        ports = [port(f"fa:16:3e:00:{n >> 8:02x}:{n & 255:02x}", f"fd00::{n + 16:x}") for n in range(count)]
+        before = "".join(f"{each.mac_address},h,[{each.fixed_ips[0].ip_address}]\n" for each in ports)
+        removed = parse_hosts(before)
+        text = "".join(f"0 {n} fd00::{n + 16:x} * {DUID}\n" for n in range(count))
+        begin = process_time()
+        assert stale_leases(text, view(*ports), removed=removed) == ()
+        assert process_time() - begin < 1

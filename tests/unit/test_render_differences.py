@@ -141,6 +141,15 @@ DIFFERENCES = {
         stock=f"10.0.0.5\tweb.example.org. {'x' * 64}\n",
         ours=GENERATED,
     ),
+    "name of a list that begins with IPv4": Difference(
+        code="host-name-replaced",
+        of=network(port("p", "s6/10.0.0.5", "s6/fd00::5"), subnets=[subnet6()]),
+        file="host",
+        settings=Settings(dnsmasq_enable_addr6_list=True),
+        stock=f"{MAC},tag:dhcpv6,host-10-0-0-5,fd00--5.openstacklocal,10.0.0.5,[fd00::5]\n",
+        ours=f"{MAC},tag:dhcpv6,{NAME},10.0.0.5,[fd00::5]\n",
+        refused=False,
+    ),
     "client id with a field of its own": Difference(
         code="client-id-dropped",
         of=keyed("01:02,10.0.0.66"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dhcpcore.errors import SettingsError
@@ -60,6 +62,37 @@ def test_what_else_a_template_cannot_do() -> None:
     with pytest.raises(SettingsError) as caught:
         Templates(opts="{% if %}")
     assert caught.value.option == "templates.opts"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 1 / 0 }}",
+        "{{ [3] | lines }}",
+        "{{ 5 | lines }}",
+        "{{ ['a\nb'] | lines }}",
+        "{{ 'a' + 5 }}",
+        "{{ lines.no_such_name }}",
+        "{{ lines[0] }}",
+        "{{ ''.join(5) }}",
+        "{{ value }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% include 'other' %}",
+    ],
+)
+def test_whatever_a_template_raises_names_the_template(source: str) -> None:
+    """A user's template that fails, however, is a SettingsError that names it."""
+    with pytest.raises(SettingsError) as caught:
+        render(source, value="a\nb", lines=Lines.of(["a"]))
+    assert caught.value.option == "templates.host"
+
+
+@pytest.mark.parametrize("source", [None, 5, b"{{ lines }}", ["{{ lines }}"], "{{ " + "(" * 5000 + "}}", "{% if %}"])
+def test_what_is_no_template(source: Any) -> None:
+    """What cannot be compiled is refused when the templates are made, under the template's name."""
+    with pytest.raises(SettingsError) as caught:
+        Templates(leases=source)
+    assert caught.value.option == "templates.leases"
 
 
 def test_what_a_template_can_do() -> None:

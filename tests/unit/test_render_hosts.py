@@ -147,6 +147,15 @@ def test_a_name_that_only_addn_hosts_holds_may_look_like_a_keyword() -> None:
 # -- options and client ids
 
 
+def test_without_a_reservation_no_client_id_is_left_out_of_one() -> None:
+    """A stateless subnet's line never has a client id, so nothing differs."""
+    options = (option("client-id", "a,b"), option("67", "x"))
+    of = network(port("p", "fd00::5", extra_dhcp_opts=options), subnets=[subnet6(mode="dhcpv6-stateless")])
+    rendered = files(of)
+    assert lines(rendered.host) == [f"{MAC},tag:dhcpv6,set:port-p"]
+    assert told(rendered.warnings) == []
+
+
 @pytest.mark.parametrize(
     "options, before, after",
     [

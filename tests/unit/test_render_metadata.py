@@ -111,6 +111,21 @@ def test_without_user_and_group_haproxy_stays_what_it_was_started_as() -> None:
     assert "haproxy-metadata-proxy-net\n    maxconn     1024\n" in config
 
 
+@pytest.mark.parametrize(
+    "user, group, lines",
+    [
+        ("neutron", "nogroup", "    user        neutron\n    group       nogroup\n"),
+        (1000, "1001", "    uid         1000\n    gid         1001\n"),
+        ("0", "root", "    uid         0\n    group       root\n"),
+        ("u1000", "", "    user        u1000\n    maxconn"),
+    ],
+)
+def test_numbers_of_user_and_group_are_written_as_numbers(user: Any, group: Any, lines: str) -> None:
+    """haproxy looks up what follows ``user`` and ``group`` by name only: "cannot find user id for '1000'"."""
+    settings = Settings.from_mapping({"metadata_proxy_user": user, "metadata_proxy_group": group})
+    assert lines in render_metadata_proxy(network(), settings=settings, bind_interface=None).config
+
+
 @pytest.mark.parametrize("debug, level", [(False, "info"), (True, "debug")])
 def test_the_log_level(debug: bool, level: str) -> None:
     config = render_metadata_proxy(network(), settings=Settings(debug=debug), bind_interface=None).config

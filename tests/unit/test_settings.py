@@ -192,7 +192,7 @@ def test_switches_off(text: object) -> None:
     assert Settings.from_mapping({"use_helper_for_ns_read": text}).use_helper_for_ns_read is False
 
 
-@pytest.mark.parametrize("bad", [1, 0, "maybe", "", None, [], "true" * 1000])
+@pytest.mark.parametrize("bad", [1, 0, "maybe", "", None, [], "true" * 1000, "true     and more", "no" + " " * 9 + "x"])
 def test_what_is_no_switch(bad: object) -> None:
     assert refused({"force_metadata": bad}).option == "force_metadata"
 
@@ -277,6 +277,22 @@ def test_no_text_has_a_control_character_or_is_something_else(name: str, bad: An
 def test_paths_are_absolute(name: str) -> None:
     for bad in ("", "dhcp", "./x", "$HOME/x", None):
         assert refused({name: bad}).option == name
+
+
+@pytest.mark.parametrize("name", ["state_path", "external_pids", "metadata_proxy_socket"])
+@pytest.mark.parametrize("bad", ["/a b", "/a ", "/a#b", "/a'b", '/a"b', "/a\\b", "/a\N{NO-BREAK SPACE}b"])
+def test_paths_in_haproxys_configuration_are_one_word_of_it(name: str, bad: str) -> None:
+    """Blanks separate words, quotes and backslashes vanish, ``#`` begins a comment (haproxy's manual, section 2.2)."""
+    assert refused({name: bad}).option == name
+    assert Settings(dhcp_confs="/a b").confs_dir == "/a b"
+
+
+@pytest.mark.parametrize("name", ["metadata_proxy_user", "metadata_proxy_group"])
+@pytest.mark.parametrize("bad", ["a b", " ", "root ", "a#b", "a'b", '"', "a\\b", "2147483648", 1 << 31, -1, "9" * 99])
+def test_users_and_groups_are_one_word_and_numbers_those_of_haproxy(name: str, bad: Any) -> None:
+    """haproxy 2.6 reads a larger id as none and stays what it was: "string '2147483648' is not a number"."""
+    assert refused({name: bad}).option == name
+    assert getattr(Settings.from_mapping({name: (1 << 31) - 1}), name) == "2147483647"
 
 
 def test_null_is_the_empty_value_where_there_is_one() -> None:

@@ -207,6 +207,12 @@ def test_an_id_that_is_not_safe(bad: Any) -> None:
         assert caught.value.path == name
 
 
+def test_an_old_name_of_a_member_is_told_as_it_was_sent() -> None:
+    for sent in ({"tenant_id": 5}, {"tenant_id": 5, "project_id": None}):
+        assert (refusal(network(**sent)).path, refusal(network(**sent)).got) == ("tenant_id", "5")
+    assert (refusal(network(project_id=5, tenant_id="t")).path) == "project_id"
+
+
 @pytest.mark.parametrize("bad", ["../x", "a/b", "", -1, True, 1.5, [], 1 << 70])
 def test_a_segmentation_id_that_is_no_directory(bad: Any) -> None:
     assert refusal(network(segments=[{"id": "s", "segmentation_id": bad}])).path == "segments[0].segmentation_id"

@@ -33,7 +33,8 @@ files below DIR, named as Neutron names them:
   host, addn_hosts, opts, leases   what dnsmasq reads
   cmdline                          its command line, quoted for a shell; its paths are those of the settings
   haproxy.conf                     the metadata proxy's configuration, where the network needs one
-A routed network has one dnsmasq for each segment: the files are then in DIR/<segmentation id>/<network id>/.
+A routed network has one dnsmasq for each segment: the files are then in DIR/<segmentation id>/<network id>/, and
+those for its subnets of no known segment, where it has such, in DIR/<network id>/.
 
 examples:
   dhcpcore render network.json --out files

@@ -49,8 +49,8 @@ class Terminal:
         )
 
     def say(self, message: str) -> None:
-        """One line to stderr."""
-        self.err.write(f"dhcpcore: {message}\n")
+        """One line to stderr, whatever a name from a file holds."""
+        self.err.write(f"dhcpcore: {_on_one_line(message)}\n")
 
     def result(self, line: str) -> None:
         """One line to stdout."""
@@ -68,6 +68,13 @@ class Terminal:
             beside_results: results are written meanwhile: there is none where they go to the same terminal.
         """
         return Progress(err=self.err, live=self.live and not (beside_results and self.out.isatty()))
+
+
+def _on_one_line(text: str) -> str:
+    """`text`, with line breaks and whatever else could steer a terminal escaped."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 @define(kw_only=True)

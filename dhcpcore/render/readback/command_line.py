@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from dhcpcore.errors import PayloadError
+from dhcpcore.model.checks import check_id
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.render.readback.source import as_text
 
@@ -111,6 +112,8 @@ class DnsmasqCommandLine:
         if len(names) > 2 or any(name in ("", ".", "..") for name in names):
             return None
         try:
+            for name in names:  # of what may be anybody's process; it will name directories of ours
+                check_id(None, fields(InstanceKey).network_id, name)
             return InstanceKey(network_id=names[-1], segmentation=names[0] if len(names) == 2 else None)
         except PayloadError:
             return None

@@ -109,19 +109,24 @@ class _Live:
     def _find_moved(self, lost: Collection[tuple[str, str]]) -> None:
         """Take out the IPv6 addresses whose reservation went from one MAC address to another."""
         spellings = self._spellings({address for address, _ in lost})
+        owners = self._owners({text for texts in spellings.values() for text in texts})
         for address, mac_address in lost:
-            texts = spellings.get(address, ())
-            owners = self._owners(texts)
-            if owners and not any(_same_mac(mac_address, port.mac_address) for port in owners):
+            macs = {port.mac_address for text in spellings.get(address, ()) for port in owners[text]}
+            if macs and not any(_same_mac(mac_address, mac) for mac in macs):
                 self._moved.add(address)
         for address in self._moved:
             for text in spellings[address]:
                 self.macs.pop(text, None)
 
-    def _owners(self, addresses: Collection[str]) -> list[Port]:
-        if not addresses:
-            return []
-        return [port for port in self._ports if any(fixed_ip.ip_address in addresses for fixed_ip in port.fixed_ips)]
+    def _owners(self, addresses: Collection[str]) -> dict[str, list[Port]]:
+        """The ports that have each of these addresses, spelt like this; one walk, however many there are."""
+        owners: dict[str, list[Port]] = {}
+        if addresses:
+            for port in self._ports:
+                for fixed_ip in port.fixed_ips:
+                    if fixed_ip.ip_address in addresses:
+                        owners.setdefault(fixed_ip.ip_address, []).append(port)
+        return owners
 
     def _spellings(self, wanted: Collection[str]) -> dict[str, list[str]]:
         """How the ports spell these IPv6 addresses, which come as `_plain` has them."""
@@ -141,10 +146,7 @@ class _Live:
         """Those of the leases that no live port has."""
         macs = self.macs
         wanted = {lease.ip_address for lease in leases if lease.ip_version == 4 and lease.ip_address in macs}
-        owners: dict[str, list[Port]] = {}
-        for port in self._owners(wanted):
-            for fixed_ip in port.fixed_ips:
-                owners.setdefault(fixed_ip.ip_address, []).append(port)
+        owners = self._owners(wanted)
         unknown = {
             lease.ip_address: _plain(lease.ip_address)
             for lease in leases
