@@ -22,7 +22,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint fuzz parity bench wheel-test lock clean
+.PHONY: help venv test lint mutants fuzz parity bench wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ lint: venv ## ruff, mypy --strict, import contracts, purity
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) -m pytest -q tests/unit/test_purity.py
+
+mutants: venv ## bring bugs of other agents back, one at a time: each must be found by its test
+	PYTHONPATH=tests $(PY) -m mutants.run --workers $(WORKERS) $(ARGS)
 
 fuzz: venv ## run the property tests with fresh seeds for SECONDS
 	$(PY) .ci/fuzz.py $(SECONDS) -n $(WORKERS) --dist worksteal $(ARGS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from dhcpcore.model.checks import check_id, check_optional_text
+from dhcpcore.model.checks import check_id, check_optional_id
 
 if TYPE_CHECKING:
     from dhcpcore.model.network import Network, Segment, Subnet
@@ -27,7 +27,7 @@ class InstanceKey:
     """
 
     network_id: str = field(validator=check_id)
-    segmentation: str | None = field(default=None, validator=check_optional_text, order=lambda s: s or "")
+    segmentation: str | None = field(default=None, validator=check_optional_id, order=lambda s: s or "")
 
     @property
     def directory(self) -> str:

@@ -150,7 +150,7 @@ def _settings_arguments(view: InstanceView, settings: Settings, lease_max: int) 
     if settings.dhcp_rebinding_time > 0:
         arguments.append(f"--dhcp-option-force=option:T2,{settings.dhcp_rebinding_time}s")
     if settings.dnsmasq_txt_record:
-        arguments.append(f"--txt-record={settings.dnsmasq_txt_record}")
+        arguments.append(f"--txt-record={settings.expanded(settings.dnsmasq_txt_record)}")
     arguments.append(f"--conf-file={settings.dnsmasq_config_path}")
     arguments += [f"--server={server}" for server in settings.dnsmasq_dns_servers]
     if settings.dns_domain:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import evolve
 from immutables import Map
 
+from dhcpcore.errors import PayloadError
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
@@ -28,7 +29,10 @@ def own_ports(state: AgentState, network: Network) -> dict[InstanceKey, str]:
     for port in network.ports:
         if is_ours(state, port) and port.binding_host_id in (None, "", state.settings.host):
             segmentation = port.device_id[len(prefix) + 1 :] or None
-            found[InstanceKey(network_id=network.id, segmentation=segmentation)] = port.device_id
+            try:
+                found[InstanceKey(network_id=network.id, segmentation=segmentation)] = port.device_id
+            except PayloadError:
+                continue  # a device id is free text: what no instance of ours can have given it is not ours
     return found
 
 

@@ -905,3 +905,13 @@ class TestReadyWithoutANotification:
 
 def _reported(script: Script) -> set[str]:
     return {p for action in script.history if isinstance(action, actions.NotifyReady) for p in action.port_ids}
+
+
+def test_a_device_id_that_no_instance_can_have_is_not_ours() -> None:
+    script = Script()
+    odd = dhcp_port(script.settings, device_id=script.settings.dhcp_device_id("net", None) + "-../../x y")
+    script.server["net"] = network(ports=(odd,), subnets=())
+    script.settle()
+    del script.server["net"]
+    script.tell(events.NetworkDeleted(network_id="net"))
+    assert script.settle() == []

@@ -1,0 +1,11 @@
+"""All mutants."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mutants.mutant import Mutant, unique
+from mutants.rendering import RENDERING
+from mutants.serving import SERVING
+
+CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING))
