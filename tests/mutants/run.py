@@ -180,7 +180,7 @@ def row(verdict: Verdict) -> str:
     """One line of the table."""
     mutant = verdict.mutant
     bugs = ", ".join([*mutant.museum, *mutant.bugs])
-    killer = verdict.problem or mutant.killer.removeprefix("tests/")
+    killer = " ".join(verdict.problem.split()) if verdict.problem else mutant.killer.removeprefix("tests/")
     return f"| {mutant.name} | {bugs}: {mutant.brings_back} | {killer} | {verdict.seconds:.1f} |"
 
 

@@ -61,7 +61,7 @@ class Life:
         for notification in self.told:
             self.agent.receive(notification)
         self.agent.plans.clear()
-        for _ in range(3):
+        for _ in range(2):
             self.agent.settle(between=between)
             self.clock.advance(2.0)
 
