@@ -88,12 +88,17 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
         state, awaiting = _forget_gone(state, record, merged)
     # Ports that this host starts to serve are reported, bound or not: the server tells nobody when it binds one later.
     # Of those that were served before we came, or were reported already, only what is bound and still not ACTIVE.
-    served_before = {port.id for port in known.ports} if known is not None and merged is not known else set()
+    served_before = {port.id: port for port in known.ports} if known is not None and merged is not known else {}
     starts = merged is not known and not (known is None and record.served)
     for port in merged.ports:
-        if port.status == "ACTIVE" or port.id in awaiting:
+        if port.id in awaiting:
             continue
-        if (starts and port.id not in served_before) or port.is_bound or port.binding_host_id is None:
+        before = served_before.get(port.id)
+        if before is not None and _served_otherwise(before, port) and not is_ours(state, port):
+            awaiting = awaiting.set(port.id, False)
+        elif port.status == "ACTIVE":
+            continue
+        elif (starts and before is None) or port.is_bound or port.binding_host_id is None:
             awaiting = awaiting.set(port.id, False)
     now = news(answered(record, sent_seq))
     if merged is not known:
@@ -105,6 +110,21 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     if late:
         now = need_fetch(now, state.seq, "it changed while it was being listed")
     return put(state, now)
+
+
+def _served_otherwise(before: Port, port: Port) -> bool:
+    """Whether the server would have sent a notification for this: then it may wait for the port to be ready again.
+
+    Whatever its status: a new address or MAC address blocks the port's provisioning at once (ml2, update_port), while
+    the port stays ACTIVE until its layer 2 agent asks about it.  Not reported, it would not leave BUILD after that.
+    """
+    return port is not before and (
+        port.mac_address != before.mac_address
+        # In whichever order they are told.
+        or set(port.fixed_ips) != set(before.fixed_ips)
+        or set(port.extra_dhcp_opts) != set(before.extra_dhcp_opts)
+        or set(port.dns_assignment or ()) != set(before.dns_assignment or ())
+    )
 
 
 def answered(record: NetworkRecord, sent_seq: int) -> NetworkRecord:

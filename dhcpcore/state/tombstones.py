@@ -1,6 +1,7 @@
 """Ports that were deleted, so that a late create or update does not bring them back (museum L5).
 
-Two generations keep ageing O(1): a tombstone lives at least half of, and at most, the tombstone age.
+Two generations keep ageing O(1): a tombstone lives at least half the tombstone age; once it is as old as that age, the
+next deletion takes it away.
 """
 
 from __future__ import annotations
@@ -29,12 +30,18 @@ class Tombstones:
         return evolve(kept, young=kept.young.set(port_id, seq))
 
     def aged(self, *, at: float, age: float) -> Tombstones:
-        """Without those past their age (seconds)."""
-        if at - self.turned_at < age / 2:
+        """Without those past their age (seconds).
+
+        Generations turn at multiples of half the age, however late it is noticed: the young ones are then all from the
+        half before.
+        """
+        half = age / 2
+        since = at - self.turned_at
+        if since < half:
             return self
-        if at - self.turned_at >= age:
-            return Tombstones(turned_at=at)
-        return Tombstones(young=Map(), old=self.young, turned_at=at)
+        if since < age:
+            return Tombstones(old=self.young, turned_at=self.turned_at + half)
+        return Tombstones(turned_at=at)
 
     def since(self, seq: int) -> Tombstones:
         """Those of events after `seq` only: a full answer asked at `seq` has settled the older ones."""

@@ -335,6 +335,19 @@ class TestMemory:
         script.tell(events.PortDeleted(port_id="last", network_id="net"))
         assert len(script.state.tombstones) == 1
 
+    def test_a_tombstone_lives_no_longer_than_its_age_whenever_others_come(self) -> None:
+        """The generations turn by the clock, not by when somebody looked: nothing lives for one and a half ages."""
+        script = serving(tombstone_age=100)
+        script.tell(events.PortDeleted(port_id="first", network_id="net"))
+        for now in (49.0, 99.0):
+            script.now = now
+            script.tell(events.PortDeleted(port_id=f"at {now}", network_id="net"))
+            assert "first" in script.state.tombstones
+        script.now = 101.0
+        script.tell(events.PortDeleted(port_id="last", network_id="net"))
+        assert "first" not in script.state.tombstones
+        assert "at 99.0" in script.state.tombstones
+
     def test_a_full_sync_settles_all_tombstones(self) -> None:
         script = serving(tombstone_age=100)
         for number in range(100):

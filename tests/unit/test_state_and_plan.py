@@ -11,7 +11,7 @@ from attrs import evolve
 from dhcpcore import actions, events
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.network import Segment
-from dhcpcore.model.port import ExtraDhcpOption, FixedIP
+from dhcpcore.model.port import DnsAssignment, ExtraDhcpOption, FixedIP
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
@@ -894,6 +894,36 @@ class TestReadyWithoutANotification:
         script = Script(network(ports=(port(5, status=None, binding_host_id=None, binding_vif_type=None),)))
         script.settle()
         assert _reported(script) >= {"net-p5"}
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"fixed_ips": (FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"),)},
+            {"mac_address": "fa:16:3e:99:99:99"},
+            {"extra_dhcp_opts": (ExtraDhcpOption(opt_name="mtu", opt_value="1400"),)},
+            {"dns_assignment": (DnsAssignment(ip_address="10.0.0.5", hostname="db", fqdn="db.example.org."),)},
+        ],
+        ids=lambda changes: next(iter(changes)),
+    )
+    def test_a_port_that_is_served_otherwise_from_now_on_is_reported_active_or_not(self, changes: Any) -> None:
+        """The server waits for a changed port again, and ACTIVE is what it may still be called when it is listed."""
+        script = serving(network(ports=(port(5), port(6))))
+        own = script.own_port()
+        script.change(ports=(port(5, revision_number=2, **changes), port(6), own))
+        script.tell(events.ResyncRequested(reason="a notification may be lost"))
+        script.now = 10.0
+        assert [[a.kind for a in plan] for plan in script.settle()] == [["fetch_networks"], ["reload"], ["notify_ready"]]
+        assert _reported(script) == {"net-p5"}
+
+    def test_a_port_that_is_only_told_otherwise_is_not_reported(self) -> None:
+        ips = tuple(FixedIP(subnet_id=f"net-s{number}", ip_address=f"10.{number}.0.5") for number in range(2))
+        subnets = (subnet(), subnet(number=1, enable_dhcp=False))
+        script = serving(network(ports=(port(5, fixed_ips=ips), port(6)), subnets=subnets))
+        told = port(5, fixed_ips=ips[::-1], revision_number=2, binding_host_id="host-8", dns_assignment=())
+        script.change(ports=(told, port(6), script.own_port()))
+        script.tell(events.ResyncRequested(reason="asked"))
+        script.now = 10.0
+        assert [[a.kind for a in plan] for plan in script.settle()] == [["fetch_networks"]]
 
     def test_an_unbound_port_is_not_reported_again_at_each_sync(self) -> None:
         script = serving(network(ports=(port(5, **UNBOUND),)))
