@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import frozen
 
 from dhcpcore.actions import Action, Plan
 from dhcpcore.model.capabilities import HostCapabilities
@@ -247,10 +247,15 @@ Fault = Literal[
 
 @frozen(kw_only=True)
 class ActionSucceeded(Event):
-    """An action was carried out."""
+    """An action was carried out.
+
+    Attributes:
+        jitter: from 0 to 1, drawn by the adapter: spreads what is done again from time to time.
+    """
 
     action: Action
     result: Result = None
+    jitter: float = 0.0
 
 
 @frozen(kw_only=True)
@@ -267,4 +272,4 @@ class ActionFailed(Event):
     reason: str
     fault: Fault = "error"
     retryable: bool = True
-    jitter: float = field(default=0.0)
+    jitter: float = 0.0

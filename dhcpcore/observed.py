@@ -6,7 +6,6 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -17,24 +16,6 @@ from dhcpcore.model.spec import InstanceKey, Route
 DIRTY_MARK: Final = ".dirty"
 #: Names by which a directory is known for an instance's.
 INSTANCE_FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface", DIRTY_MARK})
-
-
-def instance_directories(top: str, listing: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
-    """The directories of instances below `top`, relative to it: ``<network id>``, ``<segmentation id>/<network id>``.
-
-    A directory without any instance's file in it is a segment's, or nothing's: taken for a network's, it would be
-    removed with everything that other networks have below it.
-
-    Args:
-        listing: names in a directory, given its path; none for a file or for what is not there.
-    """
-    found = []
-    for name in listing(top):
-        children = listing(f"{top}/{name}")
-        if not INSTANCE_FILES.isdisjoint(children):
-            found.append(name)
-        found.extend(f"{name}/{child}" for child in children if child not in INSTANCE_FILES)
-    return tuple(sorted(found))
 
 
 @frozen(kw_only=True)
