@@ -264,6 +264,11 @@ class _Changes:
                 reasons = tuple(f"metadata proxy: {reason}" for reason in action.reasons)
                 self._network(action.network_id, "reload", reasons)
             elif isinstance(action, RemoveDevice):
+                if any(
+                    served.spec.device.name == action.device
+                    for served in state.record(action.network_id).served.values()
+                ):
+                    continue  # an instance gets another device in its place, and says so
                 reasons = tuple(f"device {action.device}: {reason}" for reason in action.reasons)
                 self._network(action.network_id, "reload", reasons)
             elif isinstance(action, RemoveNamespace):

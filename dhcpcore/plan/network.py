@@ -9,6 +9,7 @@ from attrs import evolve
 
 from dhcpcore.actions import (
     Action,
+    ApplyAction,
     ClaimReservedPort,
     DisableInstance,
     FetchNetwork,
@@ -77,13 +78,16 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
             actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
     settled = True
     taken: set[str] = set()
+    serving: list[Action] = []
     for view in views:
         action, right = _serve_instance(state, record, view, now, taken)
-        actions.extend(action)
+        serving.extend(action)
         settled = settled and right
+    actions.extend(_replaced_devices(record, serving))
+    actions.extend(serving)
     if any(isinstance(action, DisableInstance) for action in actions):
         return [*_stop_proxy_of(state, record, actions), *actions], False
-    actions.extend(_strays(record, {served.spec.device.name for served in record.served.values()}))
+    actions.extend(_strays(record, _devices(record, serving)))
     actions.extend(_proxy(state, record, network))
     if not actions and not record.served and record.namespace and record.claim_retry:
         return _remove_namespace(record, "no DHCP port can be claimed"), False
@@ -173,14 +177,30 @@ def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:
     return [RemoveNamespace(network_id=record.id, namespace=f"qdhcp-{record.id}", reasons=(why,))]
 
 
+def _devices(record: NetworkRecord, serving: list[Action]) -> set[str]:
+    """Devices that instances serve on, or will when these actions are done."""
+    now = {served.spec.device.name for served in record.served.values()}
+    return now | {action.spec.device.name for action in serving if isinstance(action, ApplyAction)}
+
+
+def _replaced_devices(record: NetworkRecord, serving: list[Action]) -> list[Action]:
+    """Devices whose DHCP port was replaced by another: they go first, for the new one may have the same addresses."""
+    wanted = {action.key: action.spec.device.name for action in serving if isinstance(action, ApplyAction)}
+    kept = {wanted.get(key, served.spec.device.name) for key, served in record.served.items()}
+    gone: list[Action] = []
+    for key, device in wanted.items():
+        old = record.served[key].spec.device.name if key in record.served else ""
+        if old and old not in kept and old not in record.strays:
+            gone.append(_remove_device(record, old, f"{device} replaces it"))
+    return gone
+
+
 def _strays(record: NetworkRecord, ours: set[str]) -> list[Action]:
-    return [
-        RemoveDevice(
-            network_id=record.id, namespace=f"qdhcp-{record.id}", device=name, reasons=("it belongs to no DHCP port",)
-        )
-        for name in record.strays
-        if name not in ours
-    ]
+    return [_remove_device(record, name, "it belongs to no DHCP port") for name in record.strays if name not in ours]
+
+
+def _remove_device(record: NetworkRecord, name: str, reason: str) -> RemoveDevice:
+    return RemoveDevice(network_id=record.id, namespace=f"qdhcp-{record.id}", device=name, reasons=(reason,))
 
 
 def _proxy(state: AgentState, record: NetworkRecord, network: Network) -> list[Action]:

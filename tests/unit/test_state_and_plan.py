@@ -381,6 +381,65 @@ class TestOurPort:
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         assert not {"restart", "update_device"} & {a.kind for plan in script.settle() for a in plan}
 
+    def test_the_device_of_a_replaced_port_goes_before_the_new_one_comes(self) -> None:
+        """With the same plan, not with the next audit: the new port may have the old one's address and MAC address."""
+        script = serving()
+        old = script.record().served[KEY].spec.device.name
+        script.change(ports=(script.own_port(id="net-aaaa"),))
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        script.succeed(*script.start().actions)
+        remove, restart = script.plan().actions
+        assert isinstance(remove, actions.RemoveDevice)
+        assert isinstance(restart, actions.RestartInstance)
+        assert (remove.device, remove.scope) == (old, restart.scope)
+        assert restart.spec.device.name != old
+        assert remove.reasons == (f"{restart.spec.device.name} replaces it",)
+        script.settle()
+        assert script.record().strays == ()
+
+    def test_a_removed_device_whose_replacement_failed_is_looked_at_and_replaced(self) -> None:
+        script = serving()
+        script.change(ports=(script.own_port(id="net-aaaa"),))
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        script.succeed(*script.start().actions)
+        remove, restart = script.start().actions
+        script.succeed(remove)
+        script.fail(restart)
+        script.now = 100.0
+        spec = script.record().served[KEY].spec
+        left = ObservedInstance(
+            key=KEY,
+            directory=spec.directory,
+            process=ObservedProcess(program="dnsmasq", owner="net", pid=7, argv=spec.argv, namespace="qdhcp-net"),
+            host=spec.host,
+            addn_hosts=spec.addn_hosts,
+            opts=spec.opts,
+            interface=spec.device.name,
+        )
+        made = ObservedDevice(namespace="qdhcp-net", name="tapnet-aaaa")  # it came so far before it failed
+        script.observed = ObservedHost(instances=(left,), namespaces=("qdhcp-net",), stray_devices=(made,))
+        look = next(a for a in script.start() if isinstance(a, actions.ObserveHost))
+        script.succeed(look)
+        assert [a.kind for a in script.plan() if a.network_id == "net"] == ["restart"]
+
+    def test_a_device_that_another_instance_serves_on_stays(self) -> None:
+        """Segments whose ports were mixed up: what one leaves is the other's."""
+        segments = tuple(Segment(id=f"g{tag}", network_id="net", segmentation_id=tag) for tag in (1, 2))
+        subnets = tuple(subnet(number=tag, segment_id=f"g{tag}") for tag in (1, 2))
+        script = Script(network(segments=segments, subnets=subnets))
+        script.settle()
+        first, second = (script.record().served[InstanceKey(network_id="net", segmentation=tag)] for tag in "12")
+        swapped = {first.spec.device.port_id: "2", second.spec.device.port_id: "1"}
+        ports = []
+        for known in script.server["net"].ports:
+            tag = swapped[known.id]
+            ip = FixedIP(subnet_id=f"net-s{tag}", ip_address=f"10.{tag}.0.77")
+            ports.append(evolve(known, device_id=script.settings.dhcp_device_id("net", tag), fixed_ips=(ip,)))
+        script.change(ports=tuple(ports))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        assert [a.kind for a in script.plan()] == ["restart", "restart"]
+
 
 class TestNetworks:
     def test_a_rename_changes_nothing(self) -> None:
@@ -912,7 +971,7 @@ class TestReadyWithoutANotification:
         script.change(ports=(port(5, revision_number=2, **changes), port(6), own))
         script.tell(events.ResyncRequested(reason="a notification may be lost"))
         script.now = 10.0
-        assert [[a.kind for a in plan] for plan in script.settle()] == [["fetch_networks"], ["reload"], ["notify_ready"]]
+        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_networks", "reload", "notify_ready"]
         assert _reported(script) == {"net-p5"}
 
     def test_a_port_that_is_only_told_otherwise_is_not_reported(self) -> None:
