@@ -6,12 +6,11 @@ namespace, settings, up, addresses, routes.  Drivers are found by the name of an
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Mapping
 from typing import Any, Final, Protocol, runtime_checkable
 
 from dhcpcore import DeviceSpec, SettingsError
+from dhcpcore_adapters.plugging import make
 
 GROUP: Final = "dhcpcore.interface_drivers"
 _OPTION: Final = "interface_driver"
@@ -63,35 +62,8 @@ def load_driver(name: str, options: Mapping[str, Any] | None = None) -> Interfac
     Raises:
         SettingsError: there is none, it cannot be imported or made, or it is no interface driver.
     """
-    make = _find(name)
-    try:
-        driver = make(**(options or {}))
-    except TypeError as error:
-        expected = f"a driver that takes the options {sorted(options or {})}"
-        raise SettingsError(_OPTION, expected, f"{name}: {error}") from error
+    driver = make(name, options or {}, group=GROUP, ours=_OURS, option=_OPTION, kind="driver")
     if not isinstance(driver, InterfaceDriver):
         got = f"{name}: {type(driver).__name__}"
         raise SettingsError(_OPTION, "a class with plug, unplug, forget and use_gateway_ips", got)
     return driver
-
-
-def _find(name: str) -> Callable[..., object]:
-    found: object
-    try:
-        for point in entry_points(group=GROUP, name=name):
-            found = point.load()
-            break
-        else:
-            path = _OURS.get(name, name)
-            module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
-            if not module or not attribute:
-                known = sorted({*_OURS, *(point.name for point in entry_points(group=GROUP))})
-                raise SettingsError(_OPTION, f"one of {', '.join(known)}, or package.module:Class", repr(name))
-            found = importlib.import_module(module)
-            for part in attribute.split("."):
-                found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(_OPTION, "a driver that can be imported", f"{name}: {error}") from error
-    if not callable(found):
-        raise SettingsError(_OPTION, "a class", f"{name}: a {type(found).__name__}")
-    return found

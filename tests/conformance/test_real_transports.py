@@ -1,0 +1,56 @@
+"""Every transport, held against the laws of the contract with a server in memory at its far end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dhcpcore.contracts import ServerRpc
+from dhcpcore.testing import MemoryServer
+from dhcpcore.testing.conformance import MemoryServerWorld, ServerRpcConformance
+from dhcpcore_adapters.rpc import InProcessTransport, Transport
+from support.memory_plugin import Heard, Lost, MemoryPlugin
+
+
+class TransportWorld(MemoryServerWorld):
+    """A `MemoryServer` behind a transport; calls that are lost are never answered."""
+
+    transport: Transport
+    plugin: MemoryPlugin
+
+    def __init__(self) -> None:
+        super().__init__(self._connect)
+
+    def _connect(self, server: MemoryServer, host: str) -> ServerRpc:
+        self.transport = self.make(server, host)
+        self.transport.start(Heard())
+        return self.transport.server
+
+    def make(self, server: MemoryServer, host: str) -> Transport:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.transport.close()
+        self.plugin.close()
+
+    def lose_request(self, method: str) -> None:
+        self.server.faults.arm(f"server.{method}", error=Lost("the request is lost"))
+
+    def lose_answer(self, method: str) -> None:
+        self.server.faults.arm(f"server.{method}", error=Lost("the answer is lost"), when="after")
+
+
+class InProcessWorld(TransportWorld):
+    def make(self, server: MemoryServer, host: str) -> Transport:
+        # Nothing is ever lost between two functions; a plugin that waits in vain for something of its own gives up.
+        self.plugin = MemoryPlugin(server, hang=lambda: None)
+        return InProcessTransport(self.plugin, host)
+
+
+class TestInProcessTransport(ServerRpcConformance):
+    @pytest.fixture
+    def world(self) -> Iterator[TransportWorld]:
+        world = InProcessWorld()
+        yield world
+        world.close()
