@@ -17,23 +17,32 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Final, Self, TypeVar
 
+from support.dhcp_packets import (
+    CLIENT_ID,
+    DISCOVER,
+    EVERY_OPTION,
+    LARGEST_MESSAGE,
+    OFFER,
+    PARAMETER_REQUEST_LIST,
+    SUBNET_SELECTION,
+    Malformed,
+    by_number,
+    checksum,
+    frame4,
+    mac_bytes,
+    message4,
+    read_reply,
+    udp_datagram,
+)
+
 T = TypeVar("T")
 
 _ETH_P_ALL: Final = 3
-_BROADCAST: Final = b"\xff" * 6
 _ALL_DHCP_SERVERS: Final = IPv6Address("ff02::1:2")
-_COOKIE: Final = b"\x63\x82\x53\x63"
-_DISCOVER, _OFFER = 1, 2
 _SOLICIT, _ADVERTISE, _REPLY, _INFORMATION_REQUEST = 1, 2, 7, 11
-_EVERY_OPTION: Final = bytes(range(1, 255))
 
-OVERLOAD, MESSAGE_TYPE, CLIENT_ID, SUBNET_SELECTION = 52, 53, 61, 118
 CLIENT_ID_6, SERVER_ID_6, IA_NA, IAADDR, STATUS_CODE, USER_CLASS_6 = 1, 2, 3, 5, 13, 15
-_PARAMETER_REQUEST_LIST, _LARGEST_MESSAGE, _ELAPSED_TIME_6, _RAPID_COMMIT_6 = 55, 57, 8, 14
-
-
-class Malformed(ValueError):
-    """An answer that a client could not read."""
+_ELAPSED_TIME_6, _RAPID_COMMIT_6 = 8, 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,18 +121,12 @@ class DhcpClients:
             largest: the longest answer that is taken, in bytes (option 57).
             silence: no answer is expected, so none is waited for once the server has handled the packet.
         """
-        chaddr, transaction = _mac(mac), self._next()
-        sent = [(MESSAGE_TYPE, bytes([_DISCOVER])), (_LARGEST_MESSAGE, largest.to_bytes(2, "big"))]
+        transaction = self._next()
+        sent = [(LARGEST_MESSAGE, largest.to_bytes(2, "big"))]
         sent += [(CLIENT_ID, client_id)] if client_id is not None else []
         sent += [(SUBNET_SELECTION, IPv4Address(subnet).packed)] if subnet is not None else []
-        sent += [*options, (_PARAMETER_REQUEST_LIST, _EVERY_OPTION)]
-        head = struct.pack("!BBBBIHH16x", 1, 1, 6, 0, transaction, 0, 0)
-        message = head + chaddr.ljust(16, b"\0") + bytes(192) + _COOKIE
-        message += b"".join(bytes([code, len(data)]) + data for code, data in sent) + b"\xff"
-        datagram = _udp(68, 67, message, bytes(4), _BROADCAST[:4])
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17, 0, bytes(4), b"\xff" * 4)
-        ip = ip[:10] + _checksum(ip).to_bytes(2, "big") + ip[12:]
-        self._wire.send(_BROADCAST + chaddr + b"\x08\x00" + ip + datagram)
+        sent += [*options, (PARAMETER_REQUEST_LIST, EVERY_OPTION)]
+        self._wire.send(frame4(message4(DISCOVER, mac, transaction, sent), mac))
         return self._wait(lambda frame: _offer(frame, transaction), silence)
 
     def solicit(
@@ -155,7 +158,7 @@ class DhcpClients:
         user_class: bytes | None,
         silence: bool,
     ) -> Answer6 | None:
-        hardware, transaction = _mac(mac), self._next()
+        hardware, transaction = mac_bytes(mac), self._next()
         # A server that knows clients by their MAC looks it up among its neighbours: become one first, as a client
         # does that has resolved the server's address.
         self._wire.send(_neighbour_solicitation(hardware, self._server))
@@ -167,7 +170,7 @@ class DhcpClients:
         message = bytes([kind]) + transaction.to_bytes(3, "big")
         message += b"".join(struct.pack("!HH", code, len(data)) + data for code, data in sent)
         source = link_local(mac).packed
-        datagram = _udp(546, 547, message, source, _ALL_DHCP_SERVERS.packed)
+        datagram = udp_datagram(546, 547, message, source, _ALL_DHCP_SERVERS.packed)
         self._wire.send(_ipv6(hardware, source, _ALL_DHCP_SERVERS.packed, 17, datagram))
         return self._wait(lambda frame: _answer6(frame, hardware, transaction, answer), silence)
 
@@ -192,34 +195,13 @@ class DhcpClients:
         return None
 
 
-def _mac(text: str) -> bytes:
-    return bytes.fromhex(text.replace(":", ""))
-
-
 def link_local(mac: str) -> IPv6Address:
     """The link-local address of an Ethernet device (RFC 4291, appendix A)."""
-    octets = _mac(mac)
+    octets = mac_bytes(mac)
     return IPv6Address(b"\xfe\x80" + bytes(6) + bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:])
 
 
 # -- frames
-
-
-def _checksum(data: bytes) -> int:
-    """RFC 1071."""
-    data += b"\0" * (len(data) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
-
-
-def _udp(source_port: int, port: int, message: bytes, source: bytes, destination: bytes) -> bytes:
-    length = 8 + len(message)
-    datagram = struct.pack("!HHHH", source_port, port, length, 0) + message
-    # The pseudo headers of IPv4 and IPv6 sum up alike.
-    checksum = _checksum(source + destination + struct.pack("!II", length, 17) + datagram) or 0xFFFF
-    return datagram[:6] + checksum.to_bytes(2, "big") + datagram[8:]
 
 
 def _ipv6(hardware: bytes, source: bytes, group: bytes, following: int, payload: bytes) -> bytes:
@@ -233,63 +215,24 @@ def _neighbour_solicitation(hardware: bytes, target: IPv6Address) -> bytes:
     source = link_local(hardware.hex(":")).packed
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + target.packed[13:]
     message = struct.pack("!BBHI", 135, 0, 0, 0) + target.packed + b"\1\1" + hardware
-    checksum = _checksum(source + group + struct.pack("!II", len(message), 58) + message)
-    message = message[:2] + checksum.to_bytes(2, "big") + message[4:]
+    total = checksum(source + group + struct.pack("!II", len(message), 58) + message)
+    message = message[:2] + total.to_bytes(2, "big") + message[4:]
     return _ipv6(hardware, source, group, 58, message)
 
 
 def _offer(frame: bytes, transaction: int) -> Offer | None:
-    if frame[12:14] != b"\x08\x00" or frame[23] != 17:
+    reply = read_reply(frame, transaction)
+    if reply is None:
         return None
-    start = 14 + 4 * (frame[14] & 15)
-    source_port, _, length = struct.unpack_from("!HHH", frame, start)
-    message = frame[start + 8 : start + length]
-    if source_port != 67 or len(message) < 240 or message[0] != 2 or message[4:8] != transaction.to_bytes(4, "big"):
-        return None
-    if struct.unpack_from("!H", frame, 20)[0] & 0x3FFF:
-        raise Malformed("an OFFER in fragments")
-    told = list(_each(message[240:]))
-    # RFC 2132 section 9.3: bit 0 for the file field, bit 1 for the sname field.
-    overload = dict(told).get(OVERLOAD, b"\0")[0]
-    for bit, field in ((1, message[108:236]), (2, message[44:108])):
-        told += _each(field) if overload & bit else ()
-    options, repeated = _by_number(told)
-    options.pop(OVERLOAD, None)
-    if options.pop(MESSAGE_TYPE, b"") != bytes([_OFFER]):
+    if reply.kind != OFFER:
         raise Malformed("not an OFFER")
     return Offer(
-        destination=frame[:6].hex(":"),
-        address=str(IPv4Address(message[16:20])),
-        next_server=str(IPv4Address(message[20:24])),
-        options=options,
-        repeated=repeated,
+        destination=reply.destination,
+        address=reply.address,
+        next_server=reply.next_server,
+        options=reply.options,
+        repeated=reply.repeated,
     )
-
-
-def _each(data: bytes) -> Iterable[tuple[int, bytes]]:
-    at = 0
-    while at < len(data) and data[at] != 255:
-        if data[at] == 0:
-            at += 1
-            continue
-        code, length = data[at], data[at + 1]
-        value = data[at + 2 : at + 2 + length]
-        if len(value) < length:
-            raise Malformed(f"option {code} is cut short")
-        yield code, value
-        at += 2 + length
-
-
-def _by_number(told: Iterable[tuple[int, bytes]]) -> tuple[dict[int, bytes], list[int]]:
-    """Options by number, and the numbers that came again."""
-    options: dict[int, bytes] = {}
-    repeated: list[int] = []
-    for code, value in told:
-        if code in options:
-            repeated.append(code)
-        else:
-            options[code] = value
-    return options, repeated
 
 
 def _answer6(frame: bytes, hardware: bytes, transaction: int, kind: int) -> Answer6 | None:
@@ -299,7 +242,7 @@ def _answer6(frame: bytes, hardware: bytes, transaction: int, kind: int) -> Answ
         return None
     if frame[62] != kind:
         raise Malformed(f"a message of type {frame[62]}")
-    options, repeated = _by_number(_each6(frame[66 : 54 + struct.unpack_from("!H", frame, 58)[0]]))
+    options, repeated = by_number(_each6(frame[66 : 54 + struct.unpack_from("!H", frame, 58)[0]]))
     if options.pop(CLIENT_ID_6, b"")[4:] != hardware or SERVER_ID_6 not in options:
         raise Malformed("no client id, not ours, or no server id")
     del options[SERVER_ID_6]
