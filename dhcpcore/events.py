@@ -133,6 +133,14 @@ class ResyncRequested(Event):
 
 
 @frozen(kw_only=True)
+class ServerConnected(Event):
+    """The transport is connected, again or for the first time: what the server told before may be lost.
+
+    A call that waited for the connection is sent on it; one that was under way on the one before has failed.
+    """
+
+
+@frozen(kw_only=True)
 class DisableForced(Event):
     """An operator lets go of the brake: what it holds now may be disabled."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dhcpcore.actions import Action, DisableInstance, Held, Plan, Unplanned, ordered
 from dhcpcore.errors import DhcpCoreError
-from dhcpcore.plan.network import plan_network
+from dhcpcore.plan.network import held_back, plan_network
 from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server, served_ports
 from dhcpcore.state.agent import AgentState
 
@@ -25,6 +25,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
     due_again = [network_id for network_id, time in state.waiting.items() if time <= now]
     examined = sorted({*state.touched, *due_again})
     settled: list[str] = []
+    paced: dict[str, float] = {}
     unplanned: list[Unplanned] = []
     ready: dict[str, bool] = {}
     for network_id in examined:
@@ -33,11 +34,14 @@ def plan_sync(state: AgentState, now: float) -> Plan:
             continue
         try:
             wanted, right = plan_network(state, record, now)
+            wanted, until = held_back(record, wanted, now)
         except DhcpCoreError as error:
             # Whatever one network holds, the others are planned.
             unplanned.append(Unplanned(network_id=network_id, reason=str(error)))
             continue
         actions.extend(wanted)
+        if until is not None:
+            paced[network_id] = until
         if right:
             settled.append(network_id)
             ready.update(served_ports(record))
@@ -49,9 +53,10 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         # Before the host was seen only the server was asked: every network will have to be looked at again.
         examined=tuple(examined) if state.observation.done else (),
         settled=tuple(settled),
+        paced=tuple(paced),
         unplanned=tuple(unplanned),
         made_at=now,
-        due=next_due(state, now),
+        due=min((time for time in (next_due(state, now), *paced.values()) if time is not None), default=None),
     )
 
 

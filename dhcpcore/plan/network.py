@@ -15,6 +15,7 @@ from dhcpcore.actions import (
     FetchNetwork,
     ObserveHost,
     ReleaseDhcpPort,
+    ReloadInstance,
     RemoveDevice,
     RemoveNamespace,
     StartProxy,
@@ -54,6 +55,14 @@ def plan_network(state: AgentState, record: NetworkRecord, now: float) -> tuple[
     if record.removal in ("deleted", "unlisted"):
         actions.extend(_stop_all(state, record, _GONE[record.removal], now))
     return actions, False
+
+
+def held_back(record: NetworkRecord, actions: list[Action], now: float) -> tuple[list[Action], float | None]:
+    """`actions` without reloads before whose time it is, and when that will be; see `dhcpcore.state.pace`."""
+    if record.pace is None or record.pace.until <= now:
+        return actions, None
+    kept = [action for action in actions if not isinstance(action, ReloadInstance)]
+    return kept, record.pace.until if len(kept) < len(actions) else None
 
 
 def _due(retry: Retry | None, now: float) -> bool:

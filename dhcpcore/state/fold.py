@@ -44,6 +44,12 @@ def _resync_requested(event: events.ResyncRequested, state: AgentState) -> Agent
     return put(state, need_fetch(state.record(event.network_id), state.seq, event.reason))
 
 
+def _server_connected(event: events.ServerConnected, state: AgentState) -> AgentState:
+    if "fetch_networks" in state.in_flight:
+        return state  # it is asked on this connection, or it fails and is asked again
+    return need_full_fetch(state, "connected to the server")
+
+
 def _settings_changed(event: events.SettingsChanged, state: AgentState) -> AgentState:
     return _touch_all(evolve(state, settings=event.settings))
 
@@ -79,6 +85,7 @@ _FOLD: dict[type[events.Event], Callable[[Any, AgentState], AgentState]] = {
     events.AgentUpdated: notifications.agent_updated,
     events.PayloadRefused: notifications.payload_refused,
     events.ResyncRequested: _resync_requested,
+    events.ServerConnected: _server_connected,
     events.DisableForced: _disable_forced,
     events.SettingsChanged: _settings_changed,
     events.CapabilitiesChanged: _capabilities_changed,

@@ -22,14 +22,20 @@ _PREFIX = "qdhcp-"
 
 
 def host_observed(
-    state: AgentState, observed: ObservedHost, only_network_id: str | None, sent_seq: int, at: float
+    state: AgentState,
+    observed: ObservedHost,
+    only_network_id: str | None,
+    sent_seq: int,
+    at: float,
+    jitter: float = 0.0,
 ) -> AgentState:
     """Everything found on the host, or everything found of one network."""
     found = _by_network(observed)
     if only_network_id is None:
         candidates = {*state.networks, *found}
         first = not state.observation.done
-        due = at + state.settings.audit_interval
+        # Spread by up to a quarter: not all agents of a site look at the same moment.
+        due = at + state.settings.audit_interval * (1 + jitter / 4)
         state = evolve(state, observation=evolve(state.observation, done=True, due=due, retry=None))
     else:
         candidates, first = {only_network_id}, False

@@ -10,6 +10,7 @@ from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
+import dhcpcore.state.pace as pace
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.observed import ObservedHost
@@ -30,6 +31,9 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
         in_flight = in_flight.set(action.scope, in_flight.get(action.scope, 0) + 1)
         if isinstance(action, actions.FetchNetworks | actions.FetchNetwork):
             fetches = fetches.set(action.scope, action.sent_seq)
+    for network_id in plan.paced:
+        held = state.record(network_id)
+        state = put(state, evolve(held, pace=pace.held_back(held.pace)), touch=False)
     touched, waiting = state.touched, state.waiting
     for network_id in plan.examined:
         if network_id in touched:
@@ -58,6 +62,9 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
                 record = state.record(action.key.network_id)
                 if not record.namespace:
                     state = put(state, evolve(record, namespace=True), touch=False)
+            case actions.ReloadInstance():
+                record = state.record(action.key.network_id)
+                state = put(state, evolve(record, pace=pace.begun(record.pace, event.at)), touch=False)
             case actions.NotifyReady():
                 state = report_started(state, action)
     return state
@@ -107,7 +114,7 @@ def action_succeeded(event: events.ActionSucceeded, state: AgentState) -> AgentS
             return forget_fetches(touch(network_fetched(state, action, network), action.network_id))
         case actions.ObserveHost():
             observed = result if isinstance(result, ObservedHost) else ObservedHost()
-            return host_observed(state, observed, action.network_id, action.sent_seq, event.at)
+            return host_observed(state, observed, action.network_id, action.sent_seq, event.at, event.jitter)
         case actions.ReportState():
             return _reported(state, action, result if isinstance(result, str) else None, event.at)
         case actions.NotifyReady():
@@ -144,6 +151,8 @@ def _done_on_host(state: AgentState, action: actions.Action, result: events.Resu
         record = evolve(record, retry=None)
     match action:
         case actions.ApplyAction():
+            if isinstance(action, actions.ReloadInstance):
+                record = _reloaded(state, record, action, at)
             state, record = _applied(state, record, action, result, at)
         case actions.DisableInstance():
             if action.key in record.served:
@@ -200,6 +209,15 @@ def _applied(
     if isinstance(action, actions.ReleaseLeases | actions.UpdateDevice):
         return state, record
     return ready_with(state, record, action.spec.view)
+
+
+def _reloaded(state: AgentState, record: NetworkRecord, action: actions.ReloadInstance, at: float) -> NetworkRecord:
+    """Changes that came while it was being reloaded make a burst; a second instance's reload is a part of the first."""
+    if record.pace is None or f"network:{record.id}" in state.in_flight:
+        return record
+    view, least = action.spec.view, float(state.settings.bulk_reload_interval)
+    more = view is not None and view.network is not record.desired
+    return evolve(record, pace=pace.ended(record.pace, at, more=more, least=least))
 
 
 def _started_proxy(record: NetworkRecord, action: actions.StartProxy, result: events.Result, at: float) -> ServedProxy:

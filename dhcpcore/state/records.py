@@ -14,6 +14,7 @@ from dhcpcore.events import ActionFailed
 from dhcpcore.model.network import Network
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceSpec
+from dhcpcore.state.pace import Pace
 
 #: Why a network is not to be served any longer, or is in doubt.
 Removal = Literal[
@@ -114,6 +115,7 @@ class NetworkRecord:
         event_seq: event number of the last event that said whether the network is ours.
         answered_seq: event number at which the last answered fetch of this network alone was sent.
         accepted: subnets of our DHCP port that the server insists on, by instance.
+        pace: of its reloads, None as long as there was none.
     """
 
     id: str
@@ -137,6 +139,7 @@ class NetworkRecord:
     event_seq: int = -1
     answered_seq: int = field(default=-1, eq=False)
     accepted: Map[InstanceKey, frozenset[str]] = Map()
+    pace: Pace | None = None
 
     @property
     def wanted(self) -> bool:
@@ -162,6 +165,8 @@ class NetworkRecord:
         """The earliest time after `time` at which something that failed may be tried again."""
         retries = (self.need_retry, self.retry, *self.claim_retry.values())
         times = [r.not_before for r in retries if r is not None and time < r.not_before < float("inf")]
+        if self.pace is not None and self.pace.waited and time < self.pace.until:
+            times.append(self.pace.until)
         return min(times) if times else None
 
 
