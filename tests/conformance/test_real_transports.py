@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ from dhcpcore.contracts import ServerRpc
 from dhcpcore.testing import MemoryServer
 from dhcpcore.testing.conformance import MemoryServerWorld, ServerRpcConformance
 from dhcpcore_adapters.rpc import InProcessTransport, Transport
+from dhcpcore_adapters.rpc.websocket import WebSocketTransport
 from support.memory_plugin import Heard, Lost, MemoryPlugin
+from support.rpc_server import SOON, serving
 
 
 class TransportWorld(MemoryServerWorld):
@@ -51,6 +55,41 @@ class InProcessWorld(TransportWorld):
 class TestInProcessTransport(ServerRpcConformance):
     @pytest.fixture
     def world(self) -> Iterator[TransportWorld]:
-        world = InProcessWorld()
-        yield world
-        world.close()
+        with closing(InProcessWorld()) as world:
+            yield world
+
+
+class WebSocketWorld(TransportWorld):
+    """Through a real server and a real socket; what is lost is lost in the server, which never answers.
+
+    Args:
+        path: of a unix socket; None: on loopback.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        super().__init__()
+
+    def make(self, server: MemoryServer, host: str) -> Transport:
+        self.plugin = MemoryPlugin(server)
+        self._served = ExitStack()
+        url = self._served.enter_context(serving(self.plugin, path=self._path))
+        return WebSocketTransport(url, host, call_timeout=2, report_timeout=2, patience=SOON)
+
+    def close(self) -> None:
+        super().close()
+        self._served.close()
+
+
+class TestWebSocketOnLoopback(ServerRpcConformance):
+    @pytest.fixture
+    def world(self) -> Iterator[TransportWorld]:
+        with closing(WebSocketWorld()) as world:
+            yield world
+
+
+class TestWebSocketOnAUnixSocket(ServerRpcConformance):
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> Iterator[TransportWorld]:
+        with closing(WebSocketWorld(tmp_path / "rpc.sock")) as world:
+            yield world
