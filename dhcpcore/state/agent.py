@@ -32,6 +32,7 @@ class Sync:
     Attributes:
         need: a full fetch that is owed; retry: after one that failed.
         sent_at, sent_seq: of the last one that was sent; answered_seq: when the last answered one was sent.
+        answered_at: monotonic seconds of when the last answer came.
     """
 
     need: FetchNeed | None = None
@@ -39,6 +40,7 @@ class Sync:
     sent_at: float | None = None
     sent_seq: int = -1
     answered_seq: int = -1
+    answered_at: float | None = None
 
 
 @frozen(kw_only=True)
@@ -89,10 +91,11 @@ class Observation:
 
     Attributes:
         done: the host was seen at least once: nothing is planned on it before.
-        due: monotonic seconds of the next audit.
+        at: monotonic seconds of the last look at all of it. due: of the next audit.
     """
 
     done: bool = False
+    at: float | None = None
     due: float = 0.0
     retry: Retry | None = None
 

@@ -24,7 +24,7 @@ from dhcpcore.state.records import NetworkRecord, backoff
 def networks_fetched(state: AgentState, action: FetchNetworks, fetched: FetchedNetworks, at: float) -> AgentState:
     """A full answer."""
     sent_seq = action.sent_seq
-    sync = evolve(state.sync, answered_seq=sent_seq, retry=None)
+    sync = evolve(state.sync, answered_seq=sent_seq, answered_at=at, retry=None)
     if sync.need is not None and sync.need.seq <= sent_seq:
         sync = evolve(sync, need=None)
     state = evolve(state, sync=sync, tombstones=state.tombstones.since(sent_seq))

@@ -36,7 +36,7 @@ def host_observed(
         first = not state.observation.done
         # Spread by up to a quarter: not all agents of a site look at the same moment.
         due = at + state.settings.audit_interval * (1 + jitter / 4)
-        state = evolve(state, observation=evolve(state.observation, done=True, due=due, retry=None))
+        state = evolve(state, observation=evolve(state.observation, done=True, at=at, due=due, retry=None))
     else:
         candidates, first = {only_network_id}, False
     for network_id in sorted(candidates):
