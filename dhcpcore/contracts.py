@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from dhcpcore.model.lease import Lease
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, MetadataProxySpec, Route
-from dhcpcore.observed import ObservedDevice, ObservedProcess
+from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedProcess
 
 #: The contracts, and the values that their observers make.
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "NamespaceControl",
     "NullReporter",
     "ObservedDevice",
+    "ObservedHost",
     "ObservedProcess",
     "ProcessControl",
     "Reporter",

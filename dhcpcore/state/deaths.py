@@ -41,6 +41,16 @@ def proxy_died(event: events.ProxyDied, state: AgentState) -> AgentState:
     return put(state, _paced(state, record, deaths, event, "the metadata proxy"))
 
 
+def is_unexpected(event: events.ProcessDied | events.ProxyDied, state: AgentState) -> bool:
+    """Whether a process died that was to live: not one that an action stops, and not an earlier one."""
+    network_id = event.key.network_id if isinstance(event, events.ProcessDied) else event.network_id
+    record = state.networks.get(network_id)
+    if record is None or f"network:{network_id}" in state.in_flight:
+        return False
+    now = record.served.get(event.key) if isinstance(event, events.ProcessDied) else record.proxy
+    return now is not None and now.alive and not _another(event.pid, now.pid)
+
+
 def _note_death(state: AgentState, record: NetworkRecord, pid: int | None) -> NetworkRecord:
     """What is being looked at on the host is out of date; what is being started may have died before we hear of it."""
     if pid is not None and f"network:{record.id}" in state.in_flight:

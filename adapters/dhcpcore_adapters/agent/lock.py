@@ -1,0 +1,97 @@
+"""One agent on a host: two that share a state path would fight over every dnsmasq.
+
+Knows lock files and /proc; decides nothing about networks.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from dhcpcore import DhcpCoreError
+
+_STOCK: Final = "neutron-dhcp-agent"
+_STOCK_STATE_PATH: Final = "/var/lib/neutron"
+
+
+class AlreadyRuns(DhcpCoreError):
+    """Another agent serves this host; the message says which."""
+
+
+class AgentLock:
+    """Held by a descriptor, so the kernel gives it back however the agent ends; the file stays.
+
+    Args:
+        path: of the lock file, made where it is missing.
+
+    Raises:
+        AlreadyRuns: another process holds it.
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise AlreadyRuns(
+                f"another dhcpcore agent holds {path} (process {holder}); stop it, or give this one another state_path"
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        """Give it back."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+def refuse_stock_agent(state_path: str, *, proc: str = "/proc") -> None:
+    """Make sure that no neutron-dhcp-agent with this state path runs in the agent's process namespace.
+
+    Raises:
+        AlreadyRuns: one does.
+    """
+    for pid, argv in _command_lines(proc):
+        if any(os.path.basename(word) == _STOCK for word in argv[:3]):
+            theirs = _state_path(argv, root=f"{proc}/{pid}/root")
+            if os.path.normpath(theirs) == os.path.normpath(state_path):
+                raise AlreadyRuns(
+                    f"neutron-dhcp-agent runs with the same state_path {state_path} (process {pid}); stop it first: "
+                    "its dnsmasq processes go on and are taken over as they are"
+                )
+
+
+def _command_lines(proc: str) -> Iterator[tuple[int, Sequence[str]]]:
+    for name in os.listdir(proc):
+        if not name.isdigit():
+            continue
+        try:
+            words = Path(proc, name, "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has ended
+        yield int(name), [word.decode("utf-8", "replace") for word in words if word]
+
+
+def _state_path(argv: Sequence[str], *, root: str) -> str:
+    """What a stock agent's configuration files say; the last one wins, as in oslo.config."""
+    found = _STOCK_STATE_PATH
+    for index, word in enumerate(argv):
+        name, separator, value = word.partition("=")
+        if name != "--config-file":
+            continue
+        path = value if separator else "".join(argv[index + 1 : index + 2])
+        parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+        with contextlib.suppress(OSError, configparser.Error, UnicodeDecodeError):
+            parser.read(f"{root}{path}")
+            found = parser["DEFAULT"].get("state_path") or found
+    return found

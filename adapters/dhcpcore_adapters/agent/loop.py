@@ -1,0 +1,172 @@
+"""The loop: take what has arrived, fold it, plan, hand the plan out, sleep until something is due or arrives.
+
+The agent has one owner of its state, whoever calls `step`; nothing here starts a thread.  `put` may be called from
+anywhere.  Decides nothing: what to do is in the plan, when to look again in the state.  A step that raises is a bug of
+ours: it leaves `step`, and whoever runs the agent ends with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from dhcpcore import (
+    ActionSucceeded,
+    AgentState,
+    DhcpCoreError,
+    Event,
+    Plan,
+    PlanStarted,
+    fold_event,
+    is_unexpected_death,
+    next_due,
+    plan_sync,
+)
+from dhcpcore.actions import (
+    Action,
+    FetchNetwork,
+    FetchNetworks,
+    NotifyReady,
+    PortAction,
+    ReleaseLeases,
+    ReloadInstance,
+    ReportState,
+    UpdateDevice,
+)
+from dhcpcore.events import PayloadRefused, ProcessDied, ProxyDied, ServerConnected
+from dhcpcore.wire import event_or_refusal
+from dhcpcore_adapters.agent.executor import Executor, Lane
+from dhcpcore_adapters.apply import Adapters, carry_out, chains
+
+#: Short work on a network that is served already: it goes before first starts.
+_BRIEF: Final = (ReloadInstance, UpdateDevice, ReleaseLeases)
+_SERVER: Final = (FetchNetworks, FetchNetwork, PortAction, NotifyReady)
+
+Observer = Callable[[ActionSucceeded], None]
+
+
+class ChildDied(DhcpCoreError):
+    """A process that should live has ended, and ``check_child_processes_action`` is ``exit``."""
+
+
+class Agent:
+    """One DHCP agent: state, inbox, and the step between them.
+
+    Args:
+        state: from `dhcpcore.initial_state`.
+        executor: carries chains of actions out.
+        jitter: draws a number from 0 to 1, for retries.
+        observe: told of each action that succeeded, after it was folded; watches processes, say.
+    """
+
+    def __init__(
+        self,
+        state: AgentState,
+        adapters: Adapters,
+        executor: Executor,
+        *,
+        jitter: Callable[[], float],
+        observe: Observer | None = None,
+    ) -> None:
+        self._state = state
+        self._adapters = adapters
+        self._executor = executor
+        self._jitter = jitter
+        self._observe = observe
+        self._inbox: deque[Event] = deque()
+        self._arrived = threading.Event()
+        self._last_plan: Plan | None = None
+
+    @property
+    def state(self) -> AgentState:
+        """What is known now; a value, so it may be read from any thread."""
+        return self._state
+
+    @property
+    def last_plan(self) -> Plan | None:
+        """The last plan that was not empty."""
+        return self._last_plan
+
+    # -- what arrives, from any thread --------------------------------------------------------------------------------
+
+    def put(self, event: Event) -> None:
+        """Something happened."""
+        self._inbox.append(event)
+        self._arrived.set()
+
+    def wake(self) -> None:
+        """Let the next `wait` return at once."""
+        self._arrived.set()
+
+    def notified(self, method: str, payload: Any) -> None:
+        """The server told something; what cannot be read is reported, and its network is asked for."""
+        event = event_or_refusal(method, payload, at=self._adapters.clock.monotonic())
+        if isinstance(event, PayloadRefused):
+            fields: Mapping[str, object] = {"method": str(method), "network": event.network_id, "error": event.message}
+            self._adapters.reporter.report("a notification was refused", **fields)
+        self.put(event)
+
+    def connected(self) -> None:
+        """The transport is connected, again or for the first time: what was sent before may be lost."""
+        self._adapters.reporter.report("connected to the server")
+        self.put(ServerConnected(at=self._adapters.clock.monotonic()))
+
+    def disconnected(self, reason: str) -> None:
+        """The transport lost its connection; it goes on trying by itself."""
+        self._adapters.reporter.report("lost the connection to the server", error=reason)
+
+    # -- the step, by the owner of the state --------------------------------------------------------------------------
+
+    def step(self) -> float | None:
+        """Fold all that has arrived, plan once, hand the plan out.
+
+        Returns:
+            Seconds until the next step is due without news; None: only news can make it.
+
+        Raises:
+            ChildDied: the settings say that the agent ends with its children.
+        """
+        self._arrived.clear()
+        while self._inbox:
+            self._fold(self._inbox.popleft())
+        now = self._adapters.clock.monotonic()
+        plan = plan_sync(self._state, now)
+        self._fold(PlanStarted(plan=plan, at=now))
+        if plan:
+            self._last_plan = plan
+        for failure in plan.unplanned:
+            reporter = self._adapters.reporter
+            reporter.report("no plan can be made for a network", network=failure.network_id, error=failure.reason)
+        for chain in chains(plan):
+            self._hand_out(chain)
+        due = next_due(self._state, now)
+        return None if due is None else max(0.0, due - self._adapters.clock.monotonic())
+
+    def wait(self, seconds: float | None) -> None:
+        """Until something arrives, at most so long."""
+        self._arrived.wait(seconds)
+
+    def _fold(self, event: Event) -> None:
+        if isinstance(event, ProcessDied | ProxyDied) and is_unexpected_death(event, self._state):
+            if self._state.settings.check_child_processes_action == "exit":
+                raise ChildDied(f"process {event.pid} has ended, and check_child_processes_action says: exit")
+        self._state = fold_event(event, self._state)
+        if self._observe is not None and isinstance(event, ActionSucceeded):
+            self._observe(event)
+
+    def _hand_out(self, chain: tuple[Action, ...]) -> None:
+        settings = self._state.settings
+
+        def job() -> None:
+            carry_out(chain, self._adapters, settings, tell=self.put, jitter=self._jitter)
+
+        rank = 0 if all(isinstance(action, _BRIEF) for action in chain) else 1
+        self._executor.submit(_lane(chain[0]), job, rank=rank)
+
+
+def _lane(action: Action) -> Lane:
+    if isinstance(action, ReportState):
+        return "report"
+    return "server" if isinstance(action, _SERVER) else "host"

@@ -1,0 +1,56 @@
+"""One agent on a host: a second one is refused, and told what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dhcpcore_adapters.agent.lock import AgentLock, AlreadyRuns, refuse_stock_agent
+
+
+def test_a_second_one_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "state" / "dhcpcore.lock")
+    held = AgentLock(path)
+    with pytest.raises(AlreadyRuns, match=r"process \d+.*another state_path"):
+        AgentLock(path)
+    held.close()
+    AgentLock(path).close()
+
+
+def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
+    path = str(tmp_path / "dhcpcore.lock")
+    program = (
+        "import os, sys; from dhcpcore_adapters.agent.lock import AgentLock; lock = AgentLock(sys.argv[1]); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, path], timeout=60).returncode == 9
+    AgentLock(path).close()
+
+
+def fake_process(proc: Path, pid: int, *argv: str) -> None:
+    (proc / str(pid)).mkdir(parents=True)
+    (proc / str(pid) / "cmdline").write_bytes(b"\0".join(word.encode() for word in argv) + b"\0")
+    (proc / str(pid) / "root").symlink_to("/")
+
+
+def test_a_stock_agent_with_the_same_state_path_is_in_the_way(tmp_path: Path) -> None:
+    proc, config = tmp_path / "proc", tmp_path / "neutron.conf"
+    config.write_text("[DEFAULT]\nstate_path = /srv/neutron\n[AGENT]\nstate_path = /elsewhere\n")
+    fake_process(proc, 1, "/sbin/init")
+    fake_process(proc, 77, "/usr/bin/python3", "/usr/bin/neutron-dhcp-agent", f"--config-file={config}")
+    (proc / "meminfo").write_text("")
+    with pytest.raises(AlreadyRuns, match=r"process 77.*stop it first"):
+        refuse_stock_agent("/srv/neutron/", proc=str(proc))
+    refuse_stock_agent("/var/lib/neutron", proc=str(proc))
+
+
+@pytest.mark.parametrize("text", ["", "state_path = lost before any section\n", "[DEFAULT]\nstate_path\n", "\xff"])
+def test_a_stock_agent_without_a_readable_state_path_has_the_default(tmp_path: Path, text: str) -> None:
+    proc, config = tmp_path / "proc", tmp_path / "neutron.conf"
+    config.write_text(text, encoding="latin-1")
+    fake_process(proc, 77, "neutron-dhcp-agent", "--config-file", str(config))
+    with pytest.raises(AlreadyRuns):
+        refuse_stock_agent("/var/lib/neutron", proc=str(proc))
+    refuse_stock_agent("/srv/neutron", proc=str(proc))
