@@ -41,6 +41,7 @@ from dhcpcore.render.metadata import render_metadata_proxy, wants_metadata_proxy
 from dhcpcore.render.readback import parse_command_line, parse_leases, stale_leases
 from dhcpcore.render.views import instance_views
 from dhcpcore.state import AgentState, fold_event, fold_events, initial_state
+from dhcpcore.state.deaths import is_unexpected as is_unexpected_death
 from dhcpcore.status import describe_state
 from dhcpcore.wire import network_to_wire, parse_event, parse_network, parse_networks
 
@@ -88,6 +89,7 @@ __all__ = [
     "fold_events",
     "initial_state",
     "instance_views",
+    "is_unexpected_death",
     "list_plans",
     "network_to_wire",
     "next_due",

@@ -25,9 +25,9 @@ class HandExecutor:
     """Jobs wait in `waiting`, as (lane, rank, job), until they are run."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[Lane, int, Callable[[], None]]] = []
+        self.waiting: list[tuple[Lane, int, Callable[[], object]]] = []
 
-    def submit(self, lane: Lane, job: Callable[[], None], *, rank: int = 0) -> None:
+    def submit(self, lane: Lane, job: Callable[[], object], *, rank: int = 0) -> None:
         self.waiting.append((lane, rank, job))
 
     def close(self, seconds: float) -> bool:
