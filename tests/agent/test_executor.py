@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from dhcpcore_adapters.agent import ThreadExecutor
 
@@ -48,9 +49,9 @@ def test_the_lowest_rank_goes_first_then_the_oldest() -> None:
     order: list[str] = []
     lanes.submit("host", lambda: gate.wait(PATIENCE))
     for name in ("first start 1", "first start 2"):
-        lanes.submit("host", lambda name=name: order.append(name), rank=1)
+        lanes.submit("host", partial(order.append, name), rank=1)
     for name in ("reload 1", "reload 2"):
-        lanes.submit("host", lambda name=name: order.append(name), rank=0)
+        lanes.submit("host", partial(order.append, name), rank=0)
     lanes.submit("host", done.set, rank=2)
     gate.set()
     assert done.wait(PATIENCE)
