@@ -17,7 +17,7 @@ from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.lease import Lease
 from dhcpcore.model.network import HostRoute, Network, Segment, Subnet
 from dhcpcore.model.port import DnsAssignment, ExtraDhcpOption, FixedIP, Port
-from dhcpcore.model.settings import Settings
+from dhcpcore.model.settings import Settings, option_name
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec, Warning
 from dhcpcore.observed import ObservedProcess
 from dhcpcore.plan import next_due, plan_sync
@@ -93,6 +93,7 @@ __all__ = [
     "list_plans",
     "network_to_wire",
     "next_due",
+    "option_name",
     "parse_command_line",
     "parse_event",
     "parse_leases",

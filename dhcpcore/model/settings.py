@@ -272,6 +272,18 @@ _OPTIONS: Final[dict[str, tuple[str, str, OptionType]]] = {
 _GROUPS: Final = frozenset({"DEFAULT", "AGENT", "OVS", *_NESTED})
 
 
+def option_name(spelling: str) -> str | None:
+    """The one name of an option, as errors and docs/settings.md have it, None for what is no option of ours.
+
+    Args:
+        spelling: flat, or with a group and a dot: ``report_interval`` and ``AGENT.report_interval`` are the same.
+    """
+    if spelling not in _OPTIONS:
+        return None
+    group, name, _ = _OPTIONS[spelling]
+    return f"{group}.{name}" if group else name
+
+
 def settings_from_mapping(mapping: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
     """Settings from Neutron's option names, and the names that are not known, sorted.
 

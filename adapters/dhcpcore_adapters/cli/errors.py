@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from dhcpcore import DhcpCoreError
+
 FAILED: Final = 1
 
 
-class CommandError(Exception):
+class CommandError(DhcpCoreError):
     """A command cannot do what it was asked for.
 
     Attributes:
@@ -21,3 +23,6 @@ class CommandError(Exception):
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         super().__init__(*self.lines)
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines)
