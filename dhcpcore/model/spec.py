@@ -60,6 +60,9 @@ class DeviceSpec:
         mtu: bytes, 0 when unknown (the driver's default stays).
         addresses: CIDR texts in the order to set them; the metadata addresses among them.
         routes: at most one default route per family.
+        shared: whether devices of other instances are in the namespace.  An IPv4 address that each of them has (the
+            metadata address) then needs a label that is not the device's name: ``--interface`` goes by labels, and no
+            two dnsmasq can bind one address.
     """
 
     name: str
@@ -70,6 +73,7 @@ class DeviceSpec:
     mtu: int = 0
     addresses: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    shared: bool = False
 
 
 @frozen(kw_only=True)

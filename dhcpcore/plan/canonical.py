@@ -105,6 +105,23 @@ def same_argv(one: Sequence[str], other: Sequence[str]) -> bool:
     return len(left) == len(right) and sorted(left) == sorted(right)
 
 
+def serves_as(running: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a dnsmasq that runs with one command line need not be started again with the other.
+
+    It need not where they mean the same, nor where all that differs is that it keeps to its own device because it had
+    others beside it: they are gone, and nothing in the namespace is left that it does not listen on.
+    """
+    if same_argv(running, wanted):
+        return True
+    if any(map(_narrows, wanted)):
+        return False
+    return same_argv([argument for argument in running if not _narrows(argument)], wanted)
+
+
+def _narrows(argument: str) -> bool:
+    return argument.startswith(("--interface=", "--except-interface="))
+
+
 def _arguments(argv: Sequence[str]) -> list[str]:
     given = [argument for argument in argv if argument]
     return [given[0].rpartition("/")[2], *given[1:]] if given else []

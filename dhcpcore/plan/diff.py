@@ -13,7 +13,7 @@ from dhcpcore.actions import Action, EnableInstance, ReleaseLeases, ReloadInstan
 from dhcpcore.model.capabilities import HostCapabilities
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import DeviceSpec, InstanceSpec
-from dhcpcore.plan.canonical import differing_files, same_argv
+from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.readback import stale_leases
 from dhcpcore.state.records import ServedInstance
@@ -71,7 +71,7 @@ def sighup_allowed(served: ServedInstance, settings: Settings, capabilities: Hos
 def _must_restart(served: ServedInstance, spec: InstanceSpec) -> tuple[str, ...]:
     reasons = list(served.drift)
     now = served.spec
-    if now.argv != spec.argv and not same_argv(now.argv, spec.argv):
+    if now.argv != spec.argv and not serves_as(now.argv, spec.argv):
         reasons.append(argv_difference(now.argv, spec.argv))
     device, wanted = now.device, spec.device
     if device.name != wanted.name:

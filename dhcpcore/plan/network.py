@@ -12,12 +12,14 @@ from dhcpcore.actions import (
     ApplyAction,
     ClaimReservedPort,
     DisableInstance,
+    EnableInstance,
     FetchNetwork,
     ObserveHost,
     ReleaseDhcpPort,
     ReloadInstance,
     RemoveDevice,
     RemoveNamespace,
+    RestartInstance,
     StartProxy,
     StopProxy,
 )
@@ -89,9 +91,11 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
     taken: set[str] = set()
     serving: list[Action] = []
     for view in views:
-        action, right = _serve_instance(state, record, view, now, taken)
+        action, right = _serve_instance(state, record, view, now, taken, shared=len(views) > 1)
         serving.extend(action)
         settled = settled and right
+    if any(isinstance(action, EnableInstance | RestartInstance) for action in serving):
+        serving = _makes_way(record, serving)
     actions.extend(_replaced_devices(record, serving))
     actions.extend(serving)
     if any(isinstance(action, DisableInstance) for action in actions):
@@ -103,8 +107,26 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
     return actions, settled
 
 
+def _makes_way(record: NetworkRecord, serving: list[Action]) -> list[Action]:
+    """`serving` without starts that would fail as long as another instance listens on all devices of the namespace.
+
+    That one is started again first, on its own device only; the others follow with the next plan.
+    """
+    wide = {
+        action.key
+        for action in serving
+        if isinstance(action, RestartInstance) and action.spec.device.shared
+        if (served := record.served.get(action.key)) is not None and served.alive
+        if not any(argument.startswith("--interface=") for argument in served.spec.argv)
+    }
+    if not wide:
+        return serving
+    starts = (EnableInstance, RestartInstance)
+    return [action for action in serving if not isinstance(action, starts) or action.key in wide]
+
+
 def _serve_instance(
-    state: AgentState, record: NetworkRecord, view: InstanceView, now: float, taken: set[str]
+    state: AgentState, record: NetworkRecord, view: InstanceView, now: float, taken: set[str], *, shared: bool
 ) -> tuple[list[Action], bool]:
     """What one instance needs, and whether it serves what it should; `taken`: reserved ports claimed by this plan."""
     if f"claim:{view.key.directory}" in state.in_flight:
@@ -141,6 +163,7 @@ def _serve_instance(
         ipv6=state.capabilities.ipv6_enabled,
         reuse=served.spec if served is not None else None,
         templates=state.templates,
+        shared=shared,
     )
     action = change(served, spec, state.settings, state.capabilities)
     return ([action], False) if action is not None else ([], True)

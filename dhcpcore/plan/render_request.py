@@ -18,6 +18,7 @@ from dhcpcore.model.network import Network
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceView, MetadataProxySpec, Warning
 from dhcpcore.plan.dhcp_port import choose_dhcp_port
+from dhcpcore.render.argv import CommandLine, beside_others
 from dhcpcore.render.device import render_device
 from dhcpcore.render.files import render_files
 from dhcpcore.render.leases import render_initial_leases
@@ -27,7 +28,7 @@ from dhcpcore.render.metadata import (
     render_metadata_proxy,
     wants_metadata_proxy,
 )
-from dhcpcore.render.views import instance_views, segment_view, segment_warnings
+from dhcpcore.render.views import instance_views, segment_view, segment_warnings, serves_dhcp
 from dhcpcore.wire import parse_network, parse_segment
 
 Value = TypeVar("Value")
@@ -81,9 +82,11 @@ def render_network(
     asked = {"interface_name": interface_name, "interface_addresses": interface_addresses}
     interface_name, interface_addresses = _interface_name(asked), _interface_addresses(asked)
     instances = []
-    for view in instance_views(network):
+    views = instance_views(network)
+    shared = sum(map(serves_dhcp, views)) > 1
+    for view in views:
         device = _device(view, settings, host, interface_name, interface_addresses)
-        instance = _instance(view, settings, host, device, previous_leases)
+        instance = _instance(view, settings, host, device, previous_leases, shared=shared and serves_dhcp(view))
         instances.append(evolve(instance, warnings=segment_warnings(view) + instance.warnings))
     wanted = wants_metadata_proxy(network, settings)
     proxy = _proxy(network, settings, host, dad_failed=False) if wanted else None
@@ -97,7 +100,8 @@ def answer_render_request(request: Any) -> dict[str, Any]:
     The request is an object.  ``network`` is a network in wire form; all other members may be absent or null:
     ``settings`` (Neutron's option names), ``interface_name``, ``interface_addresses``, ``segment`` (wire form),
     ``bridged`` (true), ``previous_leases`` (text), ``host_tag_support`` (true: dnsmasq knows ``tag:`` in hosts files),
-    ``ipv6_enabled`` (true), ``metadata_dad_failed`` (false).  Members of other names are ignored.
+    ``ipv6_enabled`` (true), ``metadata_dad_failed`` (false), ``namespace_shared`` (false: whether other segments of the
+    network are served on the same host, see docs/differences.md).  Members of other names are ignored.
 
     The answer has the texts ``host``, ``addn_hosts``, ``opts`` and ``leases``, the list ``argv``, ``metadata_proxy``
     (whether there is one), ``metadata_proxy_config`` and ``metadata_proxy_argv`` where there is, and ``warnings``: a
@@ -125,7 +129,8 @@ def answer_render_request(request: Any) -> dict[str, Any]:
     if previous is not None and type(previous) is not str:
         raise PayloadError("previous_leases", "a string or null", shown(previous))
     device = _device(view, settings, host, _interface_name(request), _interface_addresses(request))
-    texts = _instance(view, settings, host, device, previous)
+    shared = _switch(request, "namespace_shared", False)
+    texts = _instance(view, settings, host, device, previous, shared=shared)
     if view.subnets != network.subnets:
         network = evolve(network, subnets=view.subnets)
     answer: dict[str, Any] = {
@@ -245,7 +250,13 @@ def _device(
 
 
 def _instance(
-    view: InstanceView, settings: Settings, host: HostCapabilities, device: _Device, previous_leases: str | None
+    view: InstanceView,
+    settings: Settings,
+    host: HostCapabilities,
+    device: _Device,
+    previous_leases: str | None,
+    *,
+    shared: bool,
 ) -> RenderedInstance:
     files = render_files(
         view,
@@ -256,14 +267,17 @@ def _instance(
         capabilities=host.dnsmasq,
     )
     leases, lease_warnings = render_initial_leases(view, settings=settings, previous=previous_leases)
+    command = CommandLine(argv=files.argv, warnings=files.warnings)
+    if shared:
+        command = beside_others(command, device.name, view.network.id)
     return RenderedInstance(
         key=view.key,
         host=files.host,
         addn_hosts=files.addn_hosts,
         opts=files.opts,
         leases=leases,
-        argv=files.argv,
-        warnings=files.warnings + lease_warnings,
+        argv=command.argv,
+        warnings=command.warnings + lease_warnings,
     )
 
 

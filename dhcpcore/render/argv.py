@@ -97,6 +97,20 @@ def command_line(view: InstanceView, *, settings: Settings, interface_name: str,
     return CommandLine(argv=tuple(argv), warnings=tuple(warnings))
 
 
+def beside_others(line: CommandLine, interface_name: str, network_id: str) -> CommandLine:
+    """The command line of an instance that has others of its network beside it, in the network's one namespace.
+
+    As it is, the first one would bind port 53 of all devices there, and the next would end at its start: "Address
+    already in use" (2.90).
+    """
+    place = line.argv.index("--bind-dynamic") + 1
+    narrow = (f"--interface={interface_name}", "--except-interface=lo")
+    message = f"others serve it in the same namespace: this one listens on {interface_name} only"
+    warning = Warning(code="namespace-shared", subject=f"network {network_id}", message=message)
+    argv = (*line.argv[:place], *narrow, *line.argv[place:])
+    return CommandLine(argv=argv, warnings=(*line.warnings, warning))
+
+
 def stored_leases_max(view: InstanceView, settings: Settings) -> int | None:
     """How many leases the leases file may hold; None where dnsmasq reads none, for want of a range to serve.
 

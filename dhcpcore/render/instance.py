@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from dhcpcore.model.capabilities import DnsmasqCapabilities
 from dhcpcore.model.port import Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceSpec, InstanceView
-from dhcpcore.render.argv import instance_directory
+from dhcpcore.render.argv import CommandLine, beside_others, instance_directory
 from dhcpcore.render.device import render_device
 from dhcpcore.render.files import render_files
 from dhcpcore.render.framing import DEFAULT_TEMPLATES, Templates
@@ -25,6 +27,7 @@ def render_instance(
     ipv6: bool = True,
     templates: Templates | None = None,
     reuse: InstanceSpec | None = None,
+    shared: bool = False,
 ) -> InstanceSpec:
     """The spec of one instance.
 
@@ -33,6 +36,7 @@ def render_instance(
         bridged, use_gateway_ips: what the interface driver does, see `render_files` and `render_device`.
         ipv6: whether this host has IPv6.
         reuse: the spec this one replaces: lines of ports that did not change are taken from there.
+        shared: whether other instances of the network serve on this host: all are in the network's one namespace.
 
     Raises:
         SettingsError: a template handed in by the user cannot be rendered.
@@ -49,16 +53,20 @@ def render_instance(
         templates=templates or DEFAULT_TEMPLATES,
         reuse=lines if isinstance(lines, Rows) else None,
     )
+    command = CommandLine(argv=files.argv, warnings=files.warnings)
+    if shared:
+        command = beside_others(command, device.name, view.network.id)
+        device = evolve(device, shared=True)
     return InstanceSpec(
         key=view.key,
         directory=instance_directory(view, settings),
         process_tag=f"dnsmasq-{view.key.directory}",
-        argv=files.argv,
+        argv=command.argv,
         host=files.host,
         addn_hosts=files.addn_hosts,
         opts=files.opts,
         device=device,
         view=view,
-        warnings=segment_warnings(view) + files.warnings,
+        warnings=segment_warnings(view) + command.warnings,
         lines=files.lines,
     )

@@ -171,6 +171,7 @@ def _device(
         # One that failed duplicate address detection is there all the same: it is never set again.
         addresses=tuple(dict.fromkeys((*device.addresses, *device.tentative, *device.dadfailed))),
         routes=device.routes,
+        shared=known.spec.device.shared if known is not None else False,
     )
     if known is not None and evolve(observed, addresses=known.spec.device.addresses) == known.spec.device:
         if set(observed.addresses) == set(known.spec.device.addresses):

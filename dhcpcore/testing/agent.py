@@ -15,7 +15,7 @@ from dhcpcore.model.network import Network
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey, InstanceSpec, MetadataProxySpec
 from dhcpcore.plan import plan_sync
-from dhcpcore.plan.canonical import differing_files, same_argv
+from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.plan.dhcp_port import choose_dhcp_port
 from dhcpcore.render.instance import render_instance
 from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
@@ -145,6 +145,7 @@ class SimulatedAgent:
                         settings=self.settings,
                         capabilities=capabilities.dnsmasq,
                         ipv6=capabilities.ipv6_enabled,
+                        shared=len(views) > 1,
                     )
                 )
             if any(spec.key.network_id == network.id for spec in instances):
@@ -168,7 +169,7 @@ class SimulatedAgent:
                 found.append(f"{spec.key}: {len(running)} dnsmasq processes")
                 continue
             process = running[0]
-            if not same_argv(process.argv, spec.argv):
+            if not serves_as(process.argv, spec.argv):
                 found.append(f"{spec.key}: command line {process.argv} should be {spec.argv}")
             loaded = _Loaded(process.loaded)
             for name in differing_files(loaded, spec):

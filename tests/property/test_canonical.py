@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhcpcore.plan.canonical import same_addn_hosts, same_argv, same_hosts, same_opts
+from dhcpcore.plan.canonical import same_addn_hosts, same_argv, same_hosts, same_opts, serves_as
 
 macs = st.integers(0, 3).map(lambda number: f"fa:16:3e:00:00:{number:02x}")
 addresses = st.integers(2, 5).map(lambda number: f"10.0.0.{number}")
@@ -152,3 +152,14 @@ def test_a_command_line_is_a_multiset_of_its_non_empty_arguments(one: list[str],
     """Neither order nor empty arguments matter."""
     expected = Counter(filter(None, one)) == Counter(filter(None, other))
     assert same_argv(["dnsmasq", *one], ["dnsmasq", *other]) is expected
+
+
+@given(argvs, argvs, st.booleans(), st.booleans())
+def test_a_process_that_keeps_to_its_device_serves_where_none_needs_to(
+    one: list[str], other: list[str], narrow: bool, wanted_narrow: bool
+) -> None:
+    """It is started again for any other difference, and where it listens on more than it should."""
+    keeps = ["--interface=tap1", "--except-interface=lo"]
+    running, wanted = one + keeps * narrow, other + keeps * wanted_narrow
+    same = Counter(filter(None, one)) == Counter(filter(None, other))
+    assert serves_as(["dnsmasq", *running], ["dnsmasq", *wanted]) is (same and (narrow or not wanted_narrow))

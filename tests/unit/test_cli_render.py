@@ -87,9 +87,18 @@ class TestAnswers:
 
     def test_null_is_as_good_as_absent(self) -> None:
         names = ("settings", "interface_name", "interface_addresses", "segment", "bridged", "previous_leases")
-        more = ("host_tag_support", "ipv6_enabled", "metadata_dad_failed")
+        more = ("host_tag_support", "ipv6_enabled", "metadata_dad_failed", "namespace_shared")
         plain, nulls = answers({"network": NETWORK}, {"network": NETWORK, **dict.fromkeys([*names, *more])})
         assert plain == nulls
+
+    def test_one_that_is_not_alone_in_its_namespace_keeps_to_its_device(self) -> None:
+        asked = {"network": NETWORK, "interface_name": "tap7"}
+        alone, beside = answers(asked, {**asked, "namespace_shared": True})
+        narrow = ["--interface=tap7", "--except-interface=lo"]
+        assert [each for each in beside["argv"] if each not in narrow] == alone["argv"]
+        assert len(beside["argv"]) == len(alone["argv"]) + 2
+        assert [warning["code"] for warning in beside["warnings"]] == ["namespace-shared"]
+        assert {**beside, "argv": 0, "warnings": 0} == {**alone, "argv": 0, "warnings": 0}
 
     def test_members_of_other_names_are_ignored(self) -> None:
         plain, more = answers({"network": NETWORK}, {"network": NETWORK, "id": 7, "features": []})

@@ -20,6 +20,7 @@ from dhcpcore.state.records import ReadyPort
 from support.script import HOST, Script, dhcp_port, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
+KEY7 = InstanceKey(network_id="net", segmentation="7")
 
 
 def test_start_looks_at_the_host_asks_the_server_and_reports_at_once() -> None:
@@ -501,6 +502,36 @@ class TestNetworks:
             assert not leftover
 
 
+def _ip(number: int) -> tuple[FixedIP, ...]:
+    return (FixedIP(subnet_id=f"net-s{number}", ip_address=f"10.{number}.255.2"),)
+
+
+def _as_served(script: Script) -> ObservedHost:
+    """The host as this script's state has it."""
+    found = []
+    for key, served in script.record().served.items():
+        spec = served.spec
+        assert served.pid is not None
+        process = ObservedProcess(
+            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
+        )
+        device = ObservedDevice(
+            namespace=spec.device.namespace,
+            name=spec.device.name,
+            mac_address=spec.device.mac_address,
+            mtu=spec.device.mtu,
+            addresses=spec.device.addresses,
+            routes=spec.device.routes,
+        )
+        found.append(
+            ObservedInstance(
+                key=key, directory=spec.directory, process=process, device=device, interface=device.name,
+                host=spec.host, addn_hosts=spec.addn_hosts, opts=spec.opts,
+            )  # fmt: skip
+        )
+    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
+
+
 class TestSegments:
     def _routed(self, script: Script) -> None:
         segments = (Segment(id="seg-a", segmentation_id=7), Segment(id="seg-b", segmentation_id=None))
@@ -543,6 +574,58 @@ class TestSegments:
         assert kinds.count("disable") == 1
         assert "remove_namespace" not in kinds
         assert {key.directory for key in script.record().served} == {"7/net"}
+
+    def test_those_that_stay_are_not_started_again_when_others_go(self) -> None:
+        """Launchpad 2051729: what happened to one segment reached the others."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        script.kinds()
+        script.change(
+            subnets=(subnet(number=0, segment_id="seg-a"),), segments=(Segment(id="seg-a", segmentation_id=7),)
+        )
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        assert "restart" not in script.kinds()
+        script.tell(events.HostObserved(observed=_as_served(script)))
+        assert script.plan().actions == ()
+
+    def test_each_of_several_listens_on_its_own_device_only(self) -> None:
+        """Else the first takes port 53 of all of them, and the next ends at its start."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        for served in script.record().served.values():
+            assert f"--interface={served.spec.device.name}" in served.spec.argv
+            assert served.spec.device.shared
+            assert [warning.code for warning in served.spec.warnings] == ["namespace-shared"]
+
+    def test_one_that_listens_everywhere_makes_way_before_another_starts(self) -> None:
+        script = Script()
+        self._routed(script)
+        both = script.server["net"]
+        script.change(subnets=(subnet(number=0, segment_id="seg-a"),))
+        script.settle()
+        assert not any("interface" in argument for argument in script.record().served[KEY7].spec.argv)
+        script.change(subnets=both.subnets)
+        script._stored(dhcp_port(script.settings, id="b" + "0" * 12, fixed_ips=_ip(1), mac_address="fa:16:3e:ff:ff:09"))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        plans = [[(a.kind, a.key.directory) for a in plan if hasattr(a, "key")] for plan in script.settle()]
+        assert [plan for plan in plans if plan] == [[("restart", "7/net")], [("enable", "None/net")]]
+
+    def test_one_that_is_dead_keeps_nobody_waiting(self) -> None:
+        script = Script()
+        self._routed(script)
+        both = script.server["net"]
+        script.change(subnets=(subnet(number=0, segment_id="seg-a"),))
+        script.settle()
+        pid = script.record().served[KEY7].pid
+        script.change(subnets=both.subnets)
+        script._stored(dhcp_port(script.settings, id="b" + "0" * 12, fixed_ips=_ip(1), mac_address="fa:16:3e:ff:ff:09"))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        script.tell(events.ProcessDied(key=KEY7, pid=pid, exit_code=1))
+        assert {a.kind for a in script.plan()} == {"enable", "restart"}
 
     def test_observation_finds_instances_of_segments(self) -> None:
         """L3: at start, directories of multi-segment instances are not found, so never cleaned."""

@@ -14,6 +14,9 @@ from dhcpcore import DeviceSpec
 from dhcpcore.contracts import Route
 from dhcpcore_adapters.netns.netlink import Address, Interface, KernelRoute, Netlink
 
+#: Addresses that every device of a namespace may have, and their label where several do (see `DeviceSpec.shared`).
+_OF_ALL = frozenset({ip_interface("169.254.169.254/32")})
+_LABEL = "metadata"
 _EVERYWHERE = {4: ip_interface("0.0.0.0/0"), 6: ip_interface("::/0")}
 
 
@@ -22,14 +25,23 @@ def is_kernels_own(address: Interface) -> bool:
     return isinstance(address, IPv6Interface) and address.is_link_local and address.network.prefixlen == 64
 
 
-def ensure_addresses(netlink: Netlink, index: int, told: Iterable[str]) -> None:
+def ensure_addresses(netlink: Netlink, index: int, told: Iterable[str], *, shared: bool = False) -> None:
     """Remove what is not told, then add what is missing, in the order told.
+
+    Args:
+        shared: whether the namespace has devices of other instances: dnsmasq tells addresses that are not its own from
+            their label, and a label cannot be changed.
 
     Raises:
         ValueError: one is no ``address/length``.
     """
     wanted = list(dict.fromkeys(ip_interface(text) for text in told))
-    there = {address.value for address in netlink.addresses(index)}
+    labelled = _OF_ALL if shared else frozenset()
+    found = netlink.addresses(index)
+    for address in found:
+        if address.value in labelled and address.label != _LABEL:
+            netlink.delete_address(index, address.value)
+    there = {address.value for address in found if address.value not in labelled or address.label == _LABEL}
     superfluous = [value for value in there if value not in wanted and not is_kernels_own(value)]
     # First: IPv6 refuses an address that is there with another length.
     for value in superfluous:
@@ -39,7 +51,7 @@ def ensure_addresses(netlink: Netlink, index: int, told: Iterable[str]) -> None:
         there = {address.value for address in netlink.addresses(index)}
     for value in wanted:
         if value not in there:
-            netlink.add_address(index, value)
+            netlink.add_address(index, value, _LABEL if value in labelled else None)
 
 
 def ensure_routes(netlink: Netlink, index: int, told: Sequence[Route]) -> None:
@@ -83,7 +95,7 @@ def default_routes(routes: Iterable[KernelRoute]) -> tuple[Route, ...]:
 
 def apply(netlink: Netlink, spec: DeviceSpec, index: int) -> None:
     """Addresses and routes of `spec`, and only those, on the device at `index`."""
-    ensure_addresses(netlink, index, spec.addresses)
+    ensure_addresses(netlink, index, spec.addresses, shared=spec.shared)
     ensure_routes(netlink, index, spec.routes)
 
 

@@ -68,9 +68,10 @@ class Link:
 
 @frozen(kw_only=True)
 class Address:
-    """An address of a device, as ``address/length``."""
+    """An address of a device, as ``address/length``; `label`: of an IPv4 address, the device's name unless told."""
 
     value: Interface
+    label: str | None = None
     tentative: bool = False
     dadfailed: bool = False
 
@@ -177,9 +178,9 @@ class Netlink:
         """Those of one device, the kernel's own among them."""
         return [_address(message) for message in list(self._route.get_addr(index=index))]
 
-    def add_address(self, index: int, address: Interface) -> None:
+    def add_address(self, index: int, address: Interface, label: str | None = None) -> None:
         """Add one; there already is fine."""
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {} if label is None else {"label": label}
         if isinstance(address, IPv4Interface) and address.network.prefixlen < 31:
             # dnsmasq tells clients the broadcast address that the device has (option 28).
             more["broadcast"] = str(address.network.broadcast_address)
@@ -305,6 +306,7 @@ def _address(message: Any) -> Address:
     failed = bool(flags & _IFA_F_DADFAILED)
     return Address(
         value=ip_interface(f"{text}/{message['prefixlen']}"),
+        label=message.get_attr("IFA_LABEL"),
         # The kernel leaves the mark of an address under examination on one that failed.
         tentative=bool(flags & _IFA_F_TENTATIVE) and not failed,
         dadfailed=failed,

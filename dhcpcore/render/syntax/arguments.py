@@ -39,6 +39,7 @@ _FLAGS: Final = frozenset(
         "--no-resolv",
         "--local-service",
         "--bind-dynamic",
+        "--except-interface=lo",
         "--dhcp-broadcast",
         "--log-queries",
         "--log-dhcp",
@@ -107,6 +108,11 @@ def _bridge_interface(value: str) -> None:
     device, aliases = split(value)
     if aliases is None or len(device) > _LONGEST_DEVICE:
         raise Refused("bad bridge-interface")
+
+
+def _interface(value: str) -> None:
+    if not value or "," in value or value.endswith("*"):
+        raise Refused("not one device")
 
 
 def _txt_record(value: str) -> None:
@@ -308,6 +314,7 @@ def _after_range6(start: int, fields: list[str]) -> int:
 _CHECKS: Final[dict[str, Callable[[str], None]]] = {
     "--addn-hosts": _path,
     "--bridge-interface": _bridge_interface,
+    "--interface": _interface,
     "--conf-file": _conf_file,
     "--dhcp-hostsfile": _path,
     "--dhcp-leasefile": _path,
