@@ -1,0 +1,199 @@
+"""The agent as a process: lock, threads, signals, control socket, and the loop until it is told to end.
+
+SIGTERM and SIGINT end it and leave every dnsmasq running; SIGHUP reads the settings again.  A loop or a thread that
+raises ends the process, visibly: who watches over it starts it anew, and nothing on the host is disturbed by that.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, Final
+
+from dhcpcore import AgentState, DhcpCoreError, Settings, describe_state, initial_state
+from dhcpcore.contracts import Reporter
+from dhcpcore.events import DisableForced, ResyncRequested, SettingsChanged
+from dhcpcore_adapters.agent.build import build_adapters, build_driver, build_transport, host_capabilities
+from dhcpcore_adapters.agent.control import ControlServer
+from dhcpcore_adapters.agent.deaths import Deaths
+from dhcpcore_adapters.agent.executor import ThreadExecutor
+from dhcpcore_adapters.agent.lock import AgentLock, refuse_stock_agent
+from dhcpcore_adapters.agent.loop import Agent
+from dhcpcore_adapters.agent.options import AgentOptions
+from dhcpcore_adapters.process import DeathWatcher, probe_dnsmasq
+from dhcpcore_adapters.rpc import Transport
+
+#: Seconds that running work is given at the end; what is cut off is taken up again after the next start.
+PATIENCE: Final = 1.0
+
+ReadAgain = Callable[[], tuple[Settings, AgentOptions]]
+
+
+class Service:
+    """One agent on this host.
+
+    Args:
+        read_again: reads the settings anew, at SIGHUP; what it raises is reported, and the old ones stay.
+        transport: the way to the server, where it is not the one that `options` names.
+
+    Raises:
+        SettingsError: transport or interface driver cannot be had.
+        AdapterError: there is no dnsmasq that will do.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: AgentOptions,
+        *,
+        reporter: Reporter,
+        read_again: ReadAgain | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._reporter = reporter
+        self._read_again = read_again
+        self._transport = build_transport(settings, options) if transport is None else transport
+        driver = build_driver(settings, options)
+        adapters = build_adapters(settings, options, transport=self._transport, driver=driver, reporter=reporter)
+        self._clock = adapters.clock
+        self._capabilities = host_capabilities(probe_dnsmasq(), driver)
+        self._ending = threading.Event()
+        self._reload = threading.Event()
+        self._crash: BaseException | None = None
+        self._executor = ThreadExecutor(host_threads=settings.num_sync_threads, on_crash=self._crashed)
+        self._agent = Agent(
+            initial_state(settings, self._capabilities, at=self._clock.monotonic()),
+            adapters,
+            self._executor,
+            jitter=random.random,
+            observe=self._observe,
+        )
+        self._deaths: Deaths | None = None
+
+    @property
+    def state(self) -> AgentState:
+        """What the agent knows now."""
+        return self._agent.state
+
+    def run(self) -> None:
+        """Serve until `stop`, or until a signal says so.
+
+        Raises:
+            AlreadyRuns: another agent serves this host.
+            BaseException: what ended the loop, or one of its threads; a bug.
+        """
+        options, settings = self._options, self._settings
+        with ExitStack() as stack:
+            refuse_stock_agent(settings.state_path)
+            lock = AgentLock(options.place(options.lock_file, settings))
+            stack.callback(lock.close)
+            stack.enter_context(self._signals())
+            control = ControlServer(options.place(options.control_socket, settings), self._commands())
+            stack.callback(control.close)
+            self._deaths = Deaths(DeathWatcher, tell=self._agent.put, clock=self._clock, reporter=self._reporter)
+            stack.callback(self._deaths.close)
+            stack.callback(self._executor.close, PATIENCE)
+            stack.callback(self._transport.close)
+            self._transport.start(self._agent)
+            version = ".".join(map(str, self._capabilities.dnsmasq.version))
+            self._reporter.report("agent started", host=settings.host, dnsmasq=version, state_path=settings.state_path)
+            while not self._ending.is_set():
+                if self._reload.is_set():
+                    self._reload.clear()
+                    self._read_settings()
+                self._agent.wait(self._agent.step())
+            self._reporter.report("agent ends; what it serves goes on")
+        if self._crash is not None:
+            raise self._crash
+
+    def stop(self) -> None:
+        """End soon; from any thread, or a signal handler."""
+        self._ending.set()
+        self._agent.wake()
+
+    # -- what comes from elsewhere ------------------------------------------------------------------------------------
+
+    def _observe(self, event: Any) -> None:
+        if self._deaths is not None:
+            self._deaths.observe(event)
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+        where = "".join(traceback.format_exception(error))
+        self._reporter.report("a thread of the agent ended; so does the agent", error=error, traceback=where)
+        self.stop()
+
+    def _commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        def status(_: dict[str, Any]) -> Any:
+            return describe_state(self._agent.state, self._clock.monotonic())
+
+        def sync(request: dict[str, Any]) -> Any:
+            network_id = request.get("network")
+            reason = "an operator asked for it"
+            self._agent.put(ResyncRequested(at=self._clock.monotonic(), reason=reason, network_id=network_id))
+            return {"asked": network_id or "all networks"}
+
+        def force_disable(_: dict[str, Any]) -> Any:
+            brake = self._agent.state.brake
+            self._agent.put(DisableForced(at=self._clock.monotonic()))
+            return {"let_go": sorted(brake.network_ids) if brake is not None else []}
+
+        return {"status": status, "sync": sync, "force-disable": force_disable}
+
+    def _read_settings(self) -> None:
+        if self._read_again is None:
+            return
+        try:
+            settings, options = self._read_again()
+        except (DhcpCoreError, OSError, ValueError) as error:
+            self._reporter.report("the settings cannot be read; the old ones stay", error=error)
+            return
+        if options != self._options or _needs_a_start(settings) != _needs_a_start(self._settings):
+            # Where things lie, and who is asked, is read once.
+            self._reporter.report("some changed settings take effect at the next start", error="restart the agent")
+        self._settings = settings
+        self._agent.put(SettingsChanged(at=self._clock.monotonic(), settings=settings))
+        self._reporter.report("settings read again")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Signals are handled where they can be: in a process's main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def end(number: int, _: FrameType | None) -> None:
+            self.stop()
+
+        def reload(number: int, _: FrameType | None) -> None:
+            self._reload.set()
+            self._agent.wake()
+
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGHUP, reload)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _needs_a_start(settings: Settings) -> tuple[object, ...]:
+    return (
+        settings.host,
+        settings.confs_dir,
+        settings.proxy_config_dir,
+        settings.interface_driver,
+        settings.num_sync_threads,
+    )
+
+
