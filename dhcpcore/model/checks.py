@@ -36,6 +36,11 @@ def is_ipv4(text: str) -> bool:
     return _IPV4(text) is not None
 
 
+def is_mac(text: str) -> bool:
+    """Whether `text` is a MAC address of six octets with colons, in either case."""
+    return _MAC(text) is not None
+
+
 def is_ipv6(text: str) -> bool:
     """Whether `text` is an IPv6 address without a zone (RFC 4291 section 2.2)."""
     # The length first: a cache must not keep what is no address at all.
@@ -86,7 +91,7 @@ def check_optional_id(_: Any, field: Field, value: Any) -> None:
 
 def check_mac(_: Any, field: Field, value: Any) -> None:
     """A 48-bit MAC address written with colons."""
-    if type(value) is not str or _MAC(value) is None:
+    if type(value) is not str or not is_mac(value):
         raise fail(field.name, "a MAC address like fa:16:3e:00:00:01", value)
 
 

@@ -73,7 +73,7 @@ def command_line(view: InstanceView, *, settings: Settings, interface_name: str,
     if not bridged:
         arguments.append(f"--bridge-interface={interface_name},tap*")
     checked = [(argument, "settings") for argument in arguments]
-    ranged = [subnet for subnet in view.subnets if _has_range(subnet)]
+    ranged = [subnet for subnet in view.subnets if has_range(subnet)]
     checked += [(_dhcp_range(subnet, settings), f"subnet {subnet.id}") for subnet in ranged]
     asked, lease_max = _lease_max(ranged, settings)
     if asked > lease_max:
@@ -116,7 +116,7 @@ def stored_leases_max(view: InstanceView, settings: Settings) -> int | None:
 
     With more, expired ones among them, it ends at start (src/lease.c: "too many stored leases").
     """
-    ranged = [subnet for subnet in view.subnets if _has_range(subnet)]
+    ranged = [subnet for subnet in view.subnets if has_range(subnet)]
     return _lease_max(ranged, settings)[1] if ranged else None
 
 
@@ -126,7 +126,8 @@ def _lease_max(ranged: Sequence[Subnet], settings: Settings) -> tuple[int, int]:
     return asked, min(asked, _LARGEST_INT)
 
 
-def _has_range(subnet: Subnet) -> bool:
+def has_range(subnet: Subnet) -> bool:
+    """Whether the command line has a static range for this subnet."""
     if not subnet.enable_dhcp:
         return False
     if subnet.ip_version == 4:

@@ -12,10 +12,9 @@ from typing import Final
 
 from attrs import frozen
 
-from dhcpcore.model.checks import is_ipv4, is_ipv6
+from dhcpcore.model.checks import is_ipv4, is_ipv6, is_mac
 from dhcpcore.render.readback.source import as_text, reads_as_written
 
-_MAC: Final = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}").fullmatch
 # Read as a lease time or a command, not as a name; dnsmasq logs nothing (src/option.c, case 'G', last branch).
 _NOT_A_NAME: Final = re.compile(r"[0-9][0-9 ]*[wWdDhHmMsS]?|infinite|ignore").fullmatch
 _WHITE: Final = " \t\r\v\f"
@@ -84,7 +83,7 @@ def _entry(line: str) -> HostEntry:
                 tags.append(field[4:])
             elif field[0] == "[" and field[-1] == "]" and is_ipv6(field[1:-1]):
                 addresses.append(field[1:-1])
-            elif _MAC(field) is not None and not mac_address:
+            elif is_mac(field) and not mac_address:
                 mac_address = field
             else:
                 return unparsed

@@ -29,9 +29,10 @@ from typing import Final
 from attrs import frozen
 
 from dhcpcore.model.lease import Lease
-from dhcpcore.model.network import SLAAC, Subnet
+from dhcpcore.model.network import Subnet
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceView
+from dhcpcore.render.argv import has_range
 from dhcpcore.render.readback.hosts import HostEntry
 from dhcpcore.render.readback.leases import LeasesFile, parse_lease_line, server_id_of
 from dhcpcore.render.readback.source import as_text
@@ -189,7 +190,7 @@ class _Reach:
         self._everywhere = subnets is None
         served = [subnet for subnet in subnets or () if subnet.enable_dhcp]
         self._ipv4 = [subnet.range for subnet in served if isinstance(subnet.range, IPv4Network)]
-        self._ipv6 = any(map(_has_dhcpv6_range, served))
+        self._ipv6 = any(subnet.ip_version == 6 and has_range(subnet) for subnet in served)
 
     def covers(self, lease: Lease) -> bool:
         """Whether a release of this lease has an effect."""
@@ -200,15 +201,6 @@ class _Reach:
             return True
         address = IPv4Address(lease.ip_address)
         return any(address in network for network in self._ipv4)
-
-
-def _has_dhcpv6_range(subnet: Subnet) -> bool:
-    """Whether the command line has a static DHCPv6 range for this subnet: not for SLAAC, not for short prefixes."""
-    if subnet.ip_version != 6 or subnet.range.prefixlen < 64:
-        return False
-    if subnet.ipv6_address_mode is None:
-        return subnet.ipv6_ra_mode is None
-    return subnet.ipv6_address_mode != SLAAC
 
 
 def _plain(address: str) -> str:
