@@ -1,4 +1,6 @@
-"""An agent, composed by hand: python -m reference_agent unix:///run/server.sock /var/lib/dhcpcore
+"""An agent, composed by hand.
+
+Run it as ``python -m reference_agent unix:///run/server.sock /var/lib/dhcpcore``.
 
 What `dhcpcore agent` does from settings is done here line by line, so that one can see what is needed, leave out what
 is not, and put something of one's own in its place: another transport, another interface driver, another process
