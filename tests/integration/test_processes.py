@@ -17,9 +17,10 @@ from attrs import evolve
 from dhcpcore import AdapterError, DnsmasqCapabilities, InstanceSpec, ObservedProcess
 from dhcpcore_adapters.process import DeathWatcher, LinuxProcessControl, probe_dnsmasq
 from support import host as hosts
+from support.clients.inside import in_namespace
 from support.dnsmasq_oracle import dnsmasq_version
 from support.namespace import found
-from support.real_instances import Host, in_namespace
+from support.real_instances import Host
 
 MAC = "fa:16:3e:00:00:05"
 OTHER_MAC = "fa:16:3e:00:00:06"

@@ -11,40 +11,22 @@ import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from ctypes import CDLL
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import evolve
 
 from dhcpcore import DeviceSpec, InstanceKey, InstanceSpec, Lease, MetadataProxySpec, parse_leases
+from support.clients.inside import in_namespace
 from support.host import ip
 from support.namespace import found
-
-T = TypeVar("T")
 
 _COOKIE: Final = b"\x63\x82\x53\x63"
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 SOLICIT, REPLY = 1, 7
-
-
-def in_namespace(name: str, action: Callable[[], T]) -> T:
-    """Call `action` in a thread inside the namespace."""
-    results: list[T] = []
-
-    def inside() -> None:
-        with open(f"/run/netns/{name}") as file:
-            assert CDLL(None).setns(file.fileno(), 0x40000000) == 0
-        results.append(action())
-
-    thread = threading.Thread(target=inside)
-    thread.start()
-    thread.join()
-    return results[0]
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
