@@ -28,7 +28,7 @@ from dhcpcore.render.rules import UNKNOWN_SUBNET, LineRules
 
 _HEX: Final = "[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2})*"
 # What would harm other leases, and no more: a line that Neutron keeps and dnsmasq reads is kept as it is. So this is
-# not `lease_line_problem`, which tells what is read otherwise than it is written (a time or an IAID out of bounds, say).
+# not `lease_line_problem`, which tells what is read otherwise than it is written (a time or an IAID out of bounds).
 # The lengths are those of the reader's scanf format; a longer word would be read as two.
 _DUID_LINE: Final = re.compile(rf"duid (?={_HEX}\Z).{{1,255}}").fullmatch
 _LEASE_LINE: Final = re.compile(
