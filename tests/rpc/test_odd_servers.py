@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from dhcpcore import AdapterError
@@ -186,6 +187,21 @@ def test_errors(meet: Callable[..., Client], error: object, said: str, retryable
         client.ask()
     assert str(caught.value).startswith(said)
     assert caught.value.retryable is retryable
+
+
+def test_a_server_that_has_no_websocket_there() -> None:
+    def respond(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(404, "no such page")
+
+    with serve(lambda connection: None, "127.0.0.1", 0, process_request=respond) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        client = Client(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", call_timeout=0.5)
+        with pytest.raises(AdapterError, match=r"HTTP 404; is the path in url that of the server's endpoint\?"):
+            client.ask()
+        client.transport.close()
+        server.shutdown()
+        thread.join()
 
 
 def test_a_server_that_closes_at_once_is_not_hurried(meet: Callable[..., Client]) -> None:

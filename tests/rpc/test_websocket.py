@@ -123,6 +123,15 @@ def test_no_server_at_all(connect: Connect, reporter: RecordingReporter, free_po
     assert {record.fields["url"] for record in told} == {url}
 
 
+def test_a_path_that_is_not_the_endpoints(connect: Connect) -> None:
+    with serving(Echo()) as url:
+        transport = connect(f"{url}/elsewhere", call_timeout=0.5)
+        transport.start(Heard())
+        with pytest.raises(AdapterError, match="mend the path in url"):
+            asked(transport)
+        transport.close()
+
+
 def test_every_cut_is_one_disconnected_and_one_connected(connect: Connect, reporter: RecordingReporter) -> None:
     plugin = Echo()
     with serving(plugin) as url, Relay(url) as relay:
@@ -132,6 +141,7 @@ def test_every_cut_is_one_disconnected_and_one_connected(connect: Connect, repor
         for cuts in range(1, 6):
             assert asked(transport) == "n"
             assert transport.heartbeat.report_state({"host": "host-1"}) is not None
+            assert relay.count == 2 * cuts, "calls and reports have a connection each"
             relay.cut()
             heard.wait(lambda told, cuts=cuts: len(told) == 2 * cuts + 1)  # type: ignore[misc]
         assert heard.kinds() == ["connected", *["disconnected", "connected"] * 5]

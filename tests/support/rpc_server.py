@@ -22,13 +22,15 @@ SOON = Patience(ping_interval=2, ping_timeout=5, sending=5, opening=5, shortest=
 
 
 @contextmanager
-def serving(plugin: Plugin, *, path: Path | None = None, port: int = 0, **options: Any) -> Iterator[str]:
-    """Serve on loopback, or on a unix socket; yields the URL."""
+def serving(
+    plugin: Plugin, *, path: Path | None = None, port: int = 0, tls: tuple[Path, Path] | None = None, **options: Any
+) -> Iterator[str]:
+    """Serve on loopback (with TLS, given certificate and key), or on a unix socket; yields the URL."""
     if path is None:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
-        url = f"ws://127.0.0.1:{listening.getsockname()[1]}/rpc"
+        url = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{listening.getsockname()[1]}/rpc"
     else:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(path))
@@ -36,6 +38,8 @@ def serving(plugin: Plugin, *, path: Path | None = None, port: int = 0, **option
     options.setdefault("token", None)
     app = Starlette(routes=[websocket_route(plugin, **options)])
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1)
+    if tls is not None:
+        config.ssl_certfile, config.ssl_keyfile = map(str, tls)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="uvicorn", daemon=True)
     thread.start()

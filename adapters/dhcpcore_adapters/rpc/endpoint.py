@@ -20,7 +20,7 @@ from dhcpcore_adapters.rpc.session import MOST_CALLS, MOST_WAITING, Desk, Run, S
 try:
     from anyio import CapacityLimiter, to_thread
     from starlette.routing import WebSocketRoute
-    from starlette.websockets import WebSocket
+    from starlette.websockets import WebSocket, WebSocketDisconnect
 except ImportError as error:  # pragma: no cover
     raise ImportError(f"{error}: pip install 'dhcpcore[reference-server]'") from error
 
@@ -107,7 +107,9 @@ async def _serve(websocket: WebSocket, session: Session) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+                session.report("an agent's connection met an error of our own", error=ended)
     if session.over.done():
         code, reason = session.over.result()
         # One that does not read does not read this either.

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -28,8 +28,7 @@ from dhcpcore_adapters.rpc.address import Address, NoToken
 from dhcpcore_adapters.rpc.agreed import WRONG_TOKEN
 from dhcpcore_adapters.rpc.jsonrpc import Failure, Malformed, Request
 from dhcpcore_adapters.rpc.pending import Pending
-
-_TOO_BIG: Final = 1009  # RFC 6455, 7.4.1
+from dhcpcore_adapters.rpc.reasons import hint, reason, turned_away
 
 
 @frozen(kw_only=True)
@@ -198,29 +197,32 @@ class Link:
                     self._use(connection)
             except InvalidStatus as error:
                 if error.response.status_code in (401, 403):
-                    raise _Refused(self._advice(f"HTTP {error.response.status_code}")) from error
+                    raise _Refused(
+                        turned_away(f"HTTP {error.response.status_code}", self._address.token_file)
+                    ) from error
                 raise
 
     def _use(self, connection: ClientConnection) -> None:
         outbox: queue.SimpleQueue[tuple[int, str] | None] = queue.SimpleQueue()
-        writer = threading.Thread(
+        threading.Thread(
             target=self._write, args=(connection, outbox), name=f"rpc {self._name} writer", daemon=True
-        )
-        writer.start()
+        ).start()
         self._told = ""
-        self._reporter.report("connected to the server", url=self._address.url, link=self._name)
-        with self._changed:
-            if self._closed:
-                outbox.put(None)
-            self._outbox = outbox
-            self._changed.notify_all()
-        self._on_up()
+        self._why = "an error of our own"
         refused = False
+        self._on_up()
         try:
+            self._reporter.report("connected to the server", url=self._address.url, link=self._name)
+            with self._changed:
+                if self._closed:
+                    outbox.put(None)
+                self._outbox = outbox
+                self._changed.notify_all()
             while True:
                 self._take(connection.recv())
         except ConnectionClosed as error:
-            self._why, refused = self._reason(error), error.rcvd is not None and error.rcvd.code == WRONG_TOKEN
+            self._why = reason(error, self._largest)
+            refused = error.rcvd is not None and error.rcvd.code == WRONG_TOKEN
         finally:
             with self._changed:
                 self._outbox = None
@@ -228,11 +230,10 @@ class Link:
             outbox.put(None)
             self._on_down(self._why)
         if refused:
-            raise _Refused(self._advice(self._why))
+            raise _Refused(turned_away(self._why, self._address.token_file))
         if not self._closed:
-            self._reporter.report(
-                "the connection to the server was lost", url=self._address.url, link=self._name, error=self._why
-            )
+            lost = "the connection to the server was lost"
+            self._reporter.report(lost, url=self._address.url, link=self._name, error=self._why)
 
     def _write(self, connection: ClientConnection, outbox: queue.SimpleQueue[tuple[int, str] | None]) -> None:
         try:
@@ -275,23 +276,8 @@ class Link:
         else:
             self._reporter.report("the server answered a call that is not under way", id=message.id)
 
-    def _reason(self, error: ConnectionClosed) -> str:
-        sent, received = error.sent, error.rcvd
-        if received is not None and (sent is None or error.rcvd_then_sent):
-            return f"closed by the server: {received.code} {received.reason}".rstrip()
-        if sent is not None and sent.code == _TOO_BIG:
-            return f"the server sent a message of more than {self._largest} bytes: raise the option max_message"
-        if sent is not None:
-            return sent.reason or f"closed with code {sent.code}"
-        return f"cut off: {error.__cause__ or 'without a word'}"
-
-    def _advice(self, answer: str) -> str:
-        if self._address.token_file is None:
-            return f"{answer}: it wants a token; let token_file name a file with the server's token"
-        return f"{answer}: put the server's token into {self._address.token_file}; it is read again at every try"
-
     def _tell(self, message: str, error: BaseException) -> None:
-        self._why = f"{error}"
+        self._why = (str(error) or type(error).__name__) + hint(error)
         if self._why != self._told and not self._closed:
             self._told = self._why
             self._reporter.report(message, url=self._address.url, link=self._name, error=self._why)

@@ -73,11 +73,11 @@ class Session:
         try:
             text = jsonrpc.notification(method, {PAYLOAD: payload})
         except (TypeError, ValueError, RecursionError) as error:
-            self._report("a notification cannot be sent as JSON", method=method, error=error)
+            self.report("a notification cannot be sent as JSON", method=method, error=error)
             self._later(self._end, UNSENDABLE, f"{method} cannot be sent as JSON")
             return
         if len(text) > self._largest_answer:
-            self._report("a notification is larger than the agent takes", method=method, size=len(text))
+            self.report("a notification is larger than the agent takes", method=method, size=len(text))
             self._later(self._end, UNSENDABLE, f"{method} has {len(text)} bytes")
             return
         self._later(self._put, text)
@@ -104,7 +104,7 @@ class Session:
             return
         if not isinstance(message, Request) or message.id is None:
             # JSON-RPC answers neither notifications nor answers, and an agent has none of them for us.
-            self._report("an agent sent something other than a call, which is ignored")
+            self.report("an agent sent something other than a call, which is ignored")
             return
         if message.id in self._under_way:
             # With that id the refusal would end the other call.
@@ -130,7 +130,7 @@ class Session:
         try:
             text = await run(lambda: self._carry_out(request, id))
         except Exception as error:
-            self._report("a call could not be run", method=request.method, error=error)
+            self.report("a call could not be run", method=request.method, error=error)
             text = jsonrpc.failure(id, jsonrpc.INTERNAL_ERROR, "internal error")
         self._under_way.discard(id)
         self._put(text)
@@ -142,23 +142,23 @@ class Session:
         except RpcRefusal as refusal:
             return jsonrpc.failure(id, jsonrpc.REFUSED, str(refusal.message), str(refusal.name))
         except Exception as error:
-            self._report("a call failed inside the server", method=request.method, error=error)
+            self.report("a call failed inside the server", method=request.method, error=error)
             return jsonrpc.failure(id, jsonrpc.INTERNAL_ERROR, "internal error")
         if len(text) <= self._largest_answer:
             return text
-        self._report("an answer is larger than the agent takes", method=request.method, size=len(text))
+        self.report("an answer is larger than the agent takes", method=request.method, size=len(text))
         size = f"the answer has {len(text)} bytes, and the agent takes {self._largest_answer}: raise its max_message"
         return jsonrpc.failure(id, jsonrpc.REFUSED, size, "AnswerTooLarge")
 
     def _refuse(self, id: Id | None, code: int, message: str) -> None:
-        self._report("a message of an agent was refused", code=code, error=message)
+        self.report("a message of an agent was refused", code=code, error=message)
         self._put(jsonrpc.failure(id, code, message))
 
     def _put(self, text: str) -> None:
         if self.over.done():
             return
         if len(self._outbox) >= self._desk.most_waiting:
-            self._report("an agent reads too slowly, its connection is closed", waiting=len(self._outbox))
+            self.report("an agent reads too slowly, its connection is closed", waiting=len(self._outbox))
             self._end(TOO_SLOW, "read faster; what was dropped is to be fetched again")
             return
         self._outbox.append(text)
@@ -173,5 +173,6 @@ class Session:
         with suppress(RuntimeError):  # the event loop is closed, and the connection with it
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _report(self, message: str, **fields: object) -> None:
+    def report(self, message: str, /, **fields: object) -> None:
+        """Tell of something, with the agent's host."""
         self._desk.reporter.report(message, host=self._host, **fields)
