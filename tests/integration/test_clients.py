@@ -168,6 +168,17 @@ if hosts.inside():
 
     # -- the end
 
+    @pytest.mark.parametrize("client", [Udhcpc, Dhclient4])
+    def test_a_second_client_begins_anew(
+        served: ServedNetwork, station: Station, client: type[Udhcpc | Dhclient4]
+    ) -> None:
+        """Law: what one client of a station was told is no answer to the next one of the same name."""
+        with client(station) as first:
+            assert first.configuration().address == "10.0.0.5"
+        served.stop()
+        with client(station) as second, pytest.raises(NoLease):
+            second.configuration(1)
+
     def test_nothing_is_left(served: ServedNetwork, tmp_path: Path) -> None:
         with Station("one", served.bridge, MAC, tmp_path / "one") as station:
             four, six = Udhcpc(station), Dhclient6(station)

@@ -39,6 +39,7 @@ class _Dhclient(Program[C]):
         self._configuration = self.folder / f"{name}.conf"
         self._configuration.write_text(text)
         self.leases = self.folder / f"{name}.leases"
+        self.leases.unlink(missing_ok=True)
         self._pid = self.folder / f"{name}.pid"
 
     def _argv(self, *flags: str) -> list[str]:

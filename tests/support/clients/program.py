@@ -79,6 +79,9 @@ class Program(Generic[C]):
         self.log = self.folder / f"{name}.log"
         self.hook = self.folder / f"{name}.hook"
         self._process: subprocess.Popen[bytes] | None = None
+        # What another of this name was told is not told to this one.
+        for path in (self._events, self.log):
+            path.unlink(missing_ok=True)
         # -I -S: nothing of the environment, no site packages; it starts in 10 ms.
         command = f"{sys.executable} -I -S {Path(hook.__file__).resolve()} {self._events} {kind}"
         self.hook.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
