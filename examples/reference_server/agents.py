@@ -11,6 +11,7 @@ from reference_server.errors import ApiError, not_found
 from reference_server.scheduling import DHCP_AGENT, is_alive, remove_network
 from reference_server.schema import agents, bindings
 from reference_server.transaction import Transaction, Wire
+from reference_server.views import find_agents
 
 
 def agent_row(tx: Transaction, agent_id: str) -> Wire:
@@ -52,14 +53,15 @@ def report_state(tx: Transaction, host: str, state: Wire) -> str:
     return "alive" if is_alive(tx, old) else "revived"
 
 
-def update_agent(tx: Transaction, agent_id: str, changes: Wire) -> None:
-    """Enable, disable or describe an agent; a DHCP agent is told."""
+def update_agent(tx: Transaction, agent_id: str, changes: Wire) -> Wire:
+    """Enable, disable or describe an agent, and return it; a DHCP agent is told."""
     old = agent_row(tx, agent_id)
     if changes:
         tx.db.execute(sa.update(agents).where(agents.c.id == agent_id).values(**changes))
     up = changes.get("admin_state_up", old["admin_state_up"])
     if old["agent_type"] == DHCP_AGENT and up != old["admin_state_up"]:
         tx.cast(old["host"], "agent_updated", {"admin_state_up": up})
+    return find_agents(tx, agents.c.id == agent_id)[0]
 
 
 def delete_agent(tx: Transaction, agent_id: str) -> None:

@@ -6,7 +6,6 @@ agent in the same process may call back.
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import threading
@@ -107,11 +106,11 @@ class Neutron:
                 self._delivering.release()
 
     def _send(self, notice: Notice) -> None:
-        """To those who listen, each a copy of its own; who does not listen synchronises when it comes back."""
+        """To those who listen, and who only read; who does not listen synchronises when it comes back."""
         subscribers = self._subscribers
         for host in subscribers if notice.host is None else [notice.host]:
             for subscriber in subscribers.get(host, ()):
                 try:
-                    subscriber(notice.method, copy.deepcopy(notice.payload))
+                    subscriber(notice.method, notice.payload)
                 except Exception:
                     _LOG.exception("the transport of the agent on %s does not take %s", host, notice.method)

@@ -57,7 +57,7 @@ def make_app(neutron: Neutron, more: list[BaseRoute]) -> ASGIApp:
 
 
 class Guard:
-    """Lets in who may come in. What is not HTTP guards itself."""
+    """Lets in who may come in. Agents' connections check the token themselves."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
@@ -65,20 +65,25 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http":
-            headers = {name.lower(): value for name, value in scope["headers"]}
-            if self._token is not None and scope["path"] not in ("/", "/v2.0", "/v2.0/"):
-                given = headers.get(b"x-auth-token") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-                if not secrets.compare_digest(given, self._token.encode()):
-                    refusal = ApiError("HTTPUnauthorized", "X-Auth-Token or Authorization: Bearer is required", 401)
-                    await JSONResponse(refusal.body(), refusal.status)(scope, receive, send)
-                    return
-            elif self._token is None and b"origin" in headers:
-                # Any page in a browser on this machine could ask us otherwise.
-                refusal = ApiError("HTTPForbidden", "Without a token file nothing is served to pages in browsers", 403)
-                await JSONResponse(refusal.body(), refusal.status)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await JSONResponse(refusal.body(), refusal.status)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
+
+    def _refusal(self, scope: Scope) -> ApiError | None:
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        if self._token is None:
+            # Any page in a browser on this machine could ask us otherwise.
+            if b"origin" in headers:
+                return ApiError("HTTPForbidden", "Without a token file nothing is served to pages in browsers", 403)
+        elif scope["type"] == "http" and scope["path"] not in ("/", "/v2.0", "/v2.0/"):
+            given = headers.get(b"x-auth-token") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
+            if not secrets.compare_digest(given, self._token.encode()):
+                return ApiError("HTTPUnauthorized", "X-Auth-Token or Authorization: Bearer is required", 401)
+        return None
 
 
 def _route(path: str, method: str, handler: Handler) -> Route:
@@ -179,7 +184,7 @@ class Collection:
             else [bodies.read(self._resource.create_body, body[name], name)]
         )
         with self._neutron.transaction() as tx:
-            made = [public(self._get(tx, self._resource.create(tx, each))) for each in wanted]
+            made = [public(self._resource.create(tx, each)) for each in wanted]
         return JSONResponse({plural: made} if bulk else {name: made[0]}, 201)
 
     async def _update(self, request: Request) -> Response:
@@ -189,33 +194,30 @@ class Collection:
         changes = bodies.read(self._resource.update_body, body[name], name)
         id = request.path_params["id"]
         with self._neutron.transaction() as tx:
-            _check_revision(request, self._get(tx, id))
-            self._resource.update(tx, id, changes)
-            changed = public(self._get(tx, id))
+            self._check_revision(request, tx, id)
+            changed = public(self._resource.update(tx, id, changes))
         return JSONResponse({name: changed})
 
     async def _delete(self, request: Request) -> Response:
         id = request.path_params["id"]
         with self._neutron.transaction() as tx:
-            _check_revision(request, self._get(tx, id))
+            self._check_revision(request, tx, id)
             self._resource.delete(tx, id)
         return Response(status_code=204)
 
-
-def _check_revision(request: Request, thing: Wire) -> None:
-    """If-Match: revision_number=N: only if nobody has changed it since."""
-    wanted = request.headers.get("if-match")
-    if wanted is None:
-        return
-    match = _REVISION.fullmatch(wanted.strip().strip('"'))
-    if match is None:
-        raise ApiError("HTTPBadRequest", "Invalid input for If-Match. Reason: expected revision_number=N.")
-    if int(match[1]) != thing.get("revision_number"):
-        raise ApiError(
-            "RevisionNumberConstraintFailed",
-            f"Constrained to {match[1]}, but current revision is {thing.get('revision_number')}",
-            412,
-        )
+    def _check_revision(self, request: Request, tx: Transaction, id: str) -> None:
+        """If-Match: revision_number=N: only if nobody has changed it since."""
+        wanted = request.headers.get("if-match")
+        if wanted is None:
+            return
+        match = _REVISION.fullmatch(wanted.strip().strip('"'))
+        if match is None:
+            raise ApiError("HTTPBadRequest", "Invalid input for If-Match. Reason: expected revision_number=N.")
+        current = self._get(tx, id).get("revision_number")
+        if int(match[1]) != current:
+            raise ApiError(
+                "RevisionNumberConstraintFailed", f"Constrained to {match[1]}, but current revision is {current}", 412
+            )
 
 
 class AgentNetworks:

@@ -30,8 +30,8 @@ def get_network(tx: Transaction, network_id: str) -> Wire:
     raise not_found("Network", network_id)
 
 
-def create_network(tx: Transaction, attributes: Wire) -> str:
-    """Returns the id. Agents hear of a network when it gets a subnet or port.
+def create_network(tx: Transaction, attributes: Wire) -> Wire:
+    """Returns the network. Agents hear of a network when it gets a subnet or port.
 
     Args:
         attributes: of `bodies.NetworkCreate`.
@@ -44,19 +44,20 @@ def create_network(tx: Transaction, attributes: Wire) -> str:
     tx.db.execute(sa.insert(networks).values(**row))
     part["network_type"] = part["network_type"] or "vxlan"
     create_segment(tx, {**part, "network_id": network_id, "project_id": row["project_id"]}, prefix="network.provider:")
-    return network_id
+    return get_network(tx, network_id)
 
 
-def update_network(tx: Transaction, network_id: str, changes: Wire) -> None:
-    """Change a network; its agents are told."""
+def update_network(tx: Transaction, network_id: str, changes: Wire) -> Wire:
+    """Change a network, and return it; its agents are told."""
+    get_network(tx, network_id)
     tx.db.execute(
         sa.update(networks)
         .where(networks.c.id == network_id)
         .values(**changes, updated_at=tx.timestamp, revision_number=networks.c.revision_number + 1)
     )
-    hosts = listeners(tx, network_id)
-    if hosts:
-        tx.tell(hosts, "network_update_end", {"network": get_network(tx, network_id)})
+    now = get_network(tx, network_id)
+    tx.tell(listeners(tx, network_id), "network_update_end", {"network": now})
+    return now
 
 
 def delete_network(tx: Transaction, network_id: str) -> None:

@@ -16,7 +16,7 @@ from reference_server import bodies
 from reference_server.agents import dhcp_agent_on, report_state
 from reference_server.core import Neutron
 from reference_server.errors import ApiError, not_found
-from reference_server.ports import create_port, delete_port, get_port, port_is_ready, update_port
+from reference_server.ports import create_port, delete_port, get_port, ports_are_ready, update_port
 from reference_server.scheduling import RESERVED, dhcp_device_id, hosting, schedule_for
 from reference_server.schema import bindings, networks, ports, subnets
 from reference_server.segments import described_segments
@@ -129,7 +129,7 @@ def _create_dhcp_port(tx: Transaction, host: str, arguments: _Arguments) -> Wire
     """A new DHCP port bound to this host; None where the network or a subnet has just gone."""
     attributes = bodies.read(bodies.PortCreate, arguments.member("port"), "port")
     attributes |= {"device_owner": "network:dhcp", "host_id": host}
-    return _or_none(tx, lambda: get_port(tx, create_port(tx, attributes)))
+    return _or_none(tx, lambda: create_port(tx, attributes))
 
 
 def _update_dhcp_port(tx: Transaction, host: str, arguments: _Arguments) -> Wire | None:
@@ -143,12 +143,7 @@ def _update_dhcp_port(tx: Transaction, host: str, arguments: _Arguments) -> Wire
         return None
     if all(agent["host"] != host for agent in hosting(tx, network_id)):
         raise not_found("Network", network_id)
-
-    def change() -> Wire:
-        update_port(tx, port_id, changes | {"host_id": host})
-        return get_port(tx, port_id)
-
-    return _or_none(tx, change)
+    return _or_none(tx, lambda: update_port(tx, port_id, changes | {"host_id": host}))
 
 
 def _or_none(tx: Transaction, action: Callable[[], Wire]) -> Wire | None:
@@ -178,8 +173,7 @@ def _release_dhcp_port(tx: Transaction, host: str, arguments: _Arguments) -> Non
 
 def _dhcp_ready_on_ports(tx: Transaction, host: str, arguments: _Arguments) -> None:
     """These ports are served: they may turn ACTIVE."""
-    for port_id in arguments.get("port_ids") or ():
-        port_is_ready(tx, str(port_id))
+    ports_are_ready(tx, [str(port_id) for port_id in arguments.get("port_ids") or ()])
 
 
 def _report_state(tx: Transaction, host: str, arguments: _Arguments) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from reference_server.errors import conflict, not_found
 from reference_server.scheduling import RESERVED, hosting, listeners, schedule
 from reference_server.schema import fixed_ips, networks, ports, subnets
 from reference_server.transaction import PRIORITY_PORT_CREATE_HIGH, Transaction, Wire
-from reference_server.views import find_networks, find_ports
+from reference_server.views import find_networks, find_ports, port_view
 
 #: Ports that go with their network or subnet (neutron AUTO_DELETE_PORT_OWNERS).
 AUTO_DELETED: Final = ("network:dhcp", "network:distributed")
@@ -25,6 +26,17 @@ _UNPROVISIONED: Final = (
 )
 #: Changes that a DHCP agent hears of (dhcp_rpc_agent_api._notification_is_needed).
 _NOTIFIED: Final = ("fixed_ips", "mac_address", "extra_dhcp_opts", "dns_name", "dns_assignment")
+#: Of a port of which no more is said.
+_DEFAULTS: Final[Wire] = {
+    "name": "",
+    "description": "",
+    "admin_state_up": True,
+    "vnic_type": "normal",
+    "profile": {},
+    "dns_name": "",
+    "allowed_address_pairs": [],
+    "security_groups": [],
+}
 
 
 def get_port(tx: Transaction, port_id: str) -> Wire:
@@ -38,8 +50,8 @@ def get_port(tx: Transaction, port_id: str) -> Wire:
     raise not_found("Port", port_id)
 
 
-def create_port(tx: Transaction, attributes: Wire) -> str:
-    """Returns the id. The network is given agents, if it has too few, and they are told.
+def create_port(tx: Transaction, attributes: Wire) -> Wire:
+    """Returns the port. The network is given agents, if it has too few, and they are told.
 
     Args:
         attributes: of `bodies.PortCreate`; without fixed_ips it gets one IPv4 and one IPv6 address.
@@ -48,7 +60,7 @@ def create_port(tx: Transaction, attributes: Wire) -> str:
     network = tx.row(sa.select(networks).where(networks.c.id == network_id))
     if network is None:
         raise not_found("Network", network_id)
-    row: Wire = {"name": "", "device_owner": "", "device_id": "", "host_id": "", **attributes}
+    row: Wire = {"device_owner": "", "device_id": "", "host_id": "", **attributes}
     requested = row.pop("fixed_ips", None)
     row["project_id"] = row.get("project_id") or network["project_id"]
     row["mac_address"] = _mac_address(tx, network_id, row.get("mac_address"))
@@ -67,18 +79,19 @@ def create_port(tx: Transaction, attributes: Wire) -> str:
         "awaiting_dhcp": waits,
         "status": "ACTIVE" if row["host_id"] and not waits else "DOWN",
     }
-    port_id = str(row["id"])
-    tx.db.execute(sa.insert(ports).values(**row))
-    _store_addresses(tx, port_id, addresses)
+    row = {**_DEFAULTS, **row}
+    (row["seq"],) = tx.db.execute(sa.insert(ports).values(**row)).inserted_primary_key or (None,)
+    _store_addresses(tx, row["id"], addresses)
+    port = port_view(row, addresses, tx.options.dns_domain)
     if hosts := [agent["host"] for agent in served_by if agent["admin_state_up"]]:
-        whole = {**get_port(tx, port_id), "network": find_networks(tx, networks.c.id == network_id)[0]}
+        whole = {**port, "network": find_networks(tx, networks.c.id == network_id)[0]}
         tx.tell(hosts[:-1], "port_create_end", {"port": whole})
         tx.cast(hosts[-1], "port_create_end", {"port": whole}, priority=PRIORITY_PORT_CREATE_HIGH)
-    return port_id
+    return port
 
 
-def update_port(tx: Transaction, port_id: str, changes: Wire) -> None:
-    """Change a port; agents are told when it is something that they serve.
+def update_port(tx: Transaction, port_id: str, changes: Wire) -> Wire:
+    """Change a port, and return it; agents are told when it is something that they serve.
 
     Args:
         changes: of `bodies.PortUpdate`; options of extra_dhcp_opts are merged into those that there are.
@@ -101,7 +114,7 @@ def update_port(tx: Transaction, port_id: str, changes: Wire) -> None:
     addresses = old["fixed_ips"]
     if requested is not None or deferred:
         addresses = allocate(tx, its_subnets, requested, mac=mac, owner=owner, host=host, has=old["fixed_ips"])
-    _change(tx, old, changes, addresses)
+    return _change(tx, old, changes, addresses)
 
 
 def drop_subnet(tx: Transaction, port_id: str, subnet_id: str) -> None:
@@ -137,28 +150,28 @@ def delete_port(tx: Transaction, port_id: str) -> None:
     tx.tell(listeners(tx, port["network_id"]), "port_delete_end", payload)
 
 
-def port_is_ready(tx: Transaction, port_id: str) -> None:
-    """An agent has reported that it serves the port; an unknown one is nobody's fault."""
-    row = tx.row(sa.select(ports.c.awaiting_dhcp, ports.c.host_id, ports.c.status).where(ports.c.id == port_id))
-    if row is None or not (row["awaiting_dhcp"] or (row["host_id"] and row["status"] != "ACTIVE")):
-        return
-    values: dict[str, Any] = {"awaiting_dhcp": False}
-    if row["host_id"] and row["status"] != "ACTIVE":
-        revision = ports.c.revision_number + 1
-        values |= {"status": "ACTIVE", "revision_number": revision, "updated_at": tx.timestamp}
-    tx.db.execute(sa.update(ports).where(ports.c.id == port_id).values(**values))
+def ports_are_ready(tx: Transaction, port_ids: Sequence[str]) -> None:
+    """An agent has reported that it serves these ports; unknown ones are nobody's fault."""
+    for begin in range(0, len(port_ids), 500):
+        these = ports.c.id.in_(port_ids[begin : begin + 500])
+        tx.db.execute(
+            sa.update(ports)
+            .where(these, ports.c.host_id != "", ports.c.status != "ACTIVE")
+            .values(status="ACTIVE", revision_number=ports.c.revision_number + 1, updated_at=tx.timestamp)
+        )
+        tx.db.execute(sa.update(ports).where(these, ports.c.awaiting_dhcp).values(awaiting_dhcp=False))
 
 
 def stop_waiting(tx: Transaction, network_id: str) -> None:
     """Subnets changed: ports that wait for DHCP where there is none any more wait no longer."""
-    its_subnets = _subnets(tx, network_id)
-    for port in find_ports(tx, ports.c.network_id == network_id, ports.c.awaiting_dhcp):
-        if not _waits_for_dhcp(its_subnets, port["device_owner"], port["fixed_ips"]):
-            port_is_ready(tx, port["id"])
+    waiting, its_subnets = ports.c.awaiting_dhcp, _subnets(tx, network_id)
+    found = find_ports(tx, ports.c.network_id == network_id, waiting)
+    over = [port["id"] for port in found if not _waits_for_dhcp(its_subnets, port["device_owner"], port["fixed_ips"])]
+    ports_are_ready(tx, over)
 
 
-def _change(tx: Transaction, old: Wire, changes: Wire, addresses: list[Wire]) -> None:
-    """Store changes of columns and addresses, see to the status, tell the agents."""
+def _change(tx: Transaction, old: Wire, changes: Wire, addresses: list[Wire]) -> Wire:
+    """Store changes of columns and addresses, see to the status, tell the agents; returns the port."""
     port_id, network_id = old["id"], old["network_id"]
     moved = addresses != old["fixed_ips"] or changes.get("mac_address", old["mac_address"]) != old["mac_address"]
     if addresses != old["fixed_ips"]:
@@ -179,6 +192,7 @@ def _change(tx: Transaction, old: Wire, changes: Wire, addresses: list[Wire]) ->
     now = get_port(tx, port_id)
     if any(now[name] != old[name] for name in _NOTIFIED):
         tx.tell(listeners(tx, network_id), "port_update_end", {"port": now})
+    return now
 
 
 def _store_addresses(tx: Transaction, port_id: str, addresses: list[Wire]) -> None:

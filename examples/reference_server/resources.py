@@ -30,9 +30,9 @@ class Resource:
     find: Find
     filters: Mapping[str, sa.ColumnElement[Any]]
     create_body: type[Body] | None = None
-    create: Callable[[Transaction, Wire], str] | None = None
+    create: Callable[[Transaction, Wire], Wire] | None = None
     update_body: type[Body]
-    update: Callable[[Transaction, str, Wire], None]
+    update: Callable[[Transaction, str, Wire], Wire]
     delete: Callable[[Transaction, str], None]
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -32,8 +32,8 @@ def described_segments(tx: Transaction, network_id: str) -> list[Wire]:
     ]
 
 
-def create_segment(tx: Transaction, attributes: Wire, prefix: str = "") -> str:
-    """Returns the id.
+def create_segment(tx: Transaction, attributes: Wire, prefix: str = "") -> Wire:
+    """Returns the segment.
 
     Args:
         attributes: of `bodies.SegmentCreate`; a tunnel's segmentation_id may be left to us.
@@ -78,21 +78,33 @@ def create_segment(tx: Transaction, attributes: Wire, prefix: str = "") -> str:
             updated_at=tx.timestamp,
         )
     )
-    return segment_id
+    return get_segment(tx, segment_id)
 
 
-def update_segment(tx: Transaction, segment_id: str, changes: dict[str, Any]) -> None:
-    """Change what is only for people."""
+def get_segment(tx: Transaction, segment_id: str) -> Wire:
+    """In wire form.
+
+    Raises:
+        ApiError: 404.
+    """
+    for segment in find_segments(tx, segments.c.id == segment_id):
+        return segment
+    raise not_found("Segment", segment_id)
+
+
+def update_segment(tx: Transaction, segment_id: str, changes: Wire) -> Wire:
+    """Change what is only for people; returns the segment."""
     tx.db.execute(
         sa.update(segments)
         .where(segments.c.id == segment_id)
         .values(**changes, updated_at=tx.timestamp, revision_number=segments.c.revision_number + 1)
     )
+    return get_segment(tx, segment_id)
 
 
 def delete_segment(tx: Transaction, segment_id: str) -> None:
     """Delete a segment that no subnet is on."""
-    segment = find_segments(tx, segments.c.id == segment_id)[0]
+    segment = get_segment(tx, segment_id)
     if tx.row(sa.select(subnets.c.id).where(subnets.c.segment_id == segment_id)) is not None:
         raise conflict("SegmentInUse", f"Segment {segment_id} cannot be deleted: subnets are on it.")
     if len(find_segments(tx, segments.c.network_id == segment["network_id"])) == 1:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import os
 import socket
@@ -18,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 
 import uvicorn
-from starlette.routing import BaseRoute
 
+from dhcpcore_adapters.rpc.endpoint import websocket_route
 from reference_server.core import Neutron
 from reference_server.http import MAX_BODY, make_app
 from reference_server.options import OptionError, Options
@@ -53,7 +52,7 @@ class ReferenceServer:
             raise
         self.plugin = DhcpPlugin(self.neutron)
         config = uvicorn.Config(
-            make_app(self.neutron, _rpc_routes(self.plugin, options.token)),
+            make_app(self.neutron, [websocket_route(self.plugin, token=options.token, reporter=_Log())]),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -174,9 +173,9 @@ def _listen_unix(path: str) -> socket.socket:
     return listener
 
 
-def _rpc_routes(plugin: DhcpPlugin, token: str | None) -> list[BaseRoute]:
-    """The agents' way in, where the transport is installed."""
-    if importlib.util.find_spec("dhcpcore_adapters.rpc.endpoint") is None:
-        return []
-    endpoint = importlib.import_module("dhcpcore_adapters.rpc.endpoint")
-    return [endpoint.websocket_route(plugin, token=token)]
+class _Log:
+    """What the agents' endpoint reports, in the server's own log."""
+
+    def report(self, message: str, /, **fields: object) -> None:
+        """One line."""
+        _LOG.warning("%s %s", message, " ".join(f"{name}={value!r}" for name, value in fields.items()))

@@ -28,8 +28,8 @@ def get_subnet(tx: Transaction, subnet_id: str) -> Wire:
     raise not_found("Subnet", subnet_id)
 
 
-def create_subnet(tx: Transaction, attributes: Wire) -> str:
-    """Returns the id. The network is given agents, if it has too few, and they are told.
+def create_subnet(tx: Transaction, attributes: Wire) -> Wire:
+    """Returns the subnet. The network is given agents, if it has too few, and they are told.
 
     Args:
         attributes: of `bodies.SubnetCreate`.
@@ -51,13 +51,14 @@ def create_subnet(tx: Transaction, attributes: Wire) -> str:
     tx.db.execute(sa.insert(subnets).values(**row))
     _touch_network(tx, network_id)
     schedule(tx, network_id)
-    if is_auto_address(get_subnet(tx, row["id"])):
+    made = get_subnet(tx, row["id"])
+    if is_auto_address(made):
         port_operations.add_auto_addresses(tx, network_id)
     hosts = listeners(tx, network_id, row)
     if hosts:
         network = find_networks(tx, networks.c.id == network_id)[0]
-        tx.tell(hosts, "subnet_create_end", {"subnet": {**get_subnet(tx, row["id"]), "network": network}})
-    return str(row["id"])
+        tx.tell(hosts, "subnet_create_end", {"subnet": {**made, "network": network}})
+    return made
 
 
 def _check_neighbours(tx: Transaction, row: Wire) -> None:
@@ -77,8 +78,8 @@ def _check_neighbours(tx: Transaction, row: Wire) -> None:
         raise invalid("subnet.segment_id", "either all subnets of a network are on segments or none is")
 
 
-def update_subnet(tx: Transaction, subnet_id: str, changes: Wire) -> None:
-    """Change a subnet; agents are told."""
+def update_subnet(tx: Transaction, subnet_id: str, changes: Wire) -> Wire:
+    """Change a subnet, and return it; agents are told."""
     old = get_subnet(tx, subnet_id)
     row = {**old, **changes}
     if changes.get("enable_dhcp") is False and (old["ipv6_ra_mode"] or old["ipv6_address_mode"]):
@@ -111,6 +112,7 @@ def update_subnet(tx: Transaction, subnet_id: str, changes: Wire) -> None:
         port_operations.stop_waiting(tx, old["network_id"])
     now = get_subnet(tx, subnet_id)
     tx.tell(listeners(tx, old["network_id"], now), "subnet_update_end", {"subnet": now})
+    return now
 
 
 def delete_subnet(tx: Transaction, subnet_id: str) -> None:

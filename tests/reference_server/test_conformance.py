@@ -56,7 +56,7 @@ class ServerWorld(conformance.ServerRpcWorld):
 
     def create_network(self, cidr: str = "10.77.0.0/24", *, hosted: bool = True) -> tuple[str, str]:
         with self.neutron.transaction() as tx:
-            network_id = networks.create_network(tx, {})
+            network_id = str(networks.create_network(tx, {})["id"])
         subnet_id = self.create_subnet(network_id, cidr)
         if hosted:
             self._agent()
@@ -76,12 +76,12 @@ class ServerWorld(conformance.ServerRpcWorld):
     def create_subnet(self, network_id: str, cidr: str, *, enable_dhcp: bool = True) -> str:
         body = {"network_id": network_id, "cidr": cidr, "ip_version": 4, "enable_dhcp": enable_dhcp}
         with self.neutron.transaction() as tx:
-            return subnets.create_subnet(tx, bodies.read(bodies.SubnetCreate, body, "subnet"))
+            return str(subnets.create_subnet(tx, bodies.read(bodies.SubnetCreate, body, "subnet"))["id"])
 
     def create_port(self, network_id: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         body = {"network_id": network_id, **attributes}
         with self.neutron.transaction() as tx:
-            return ports.get_port(tx, ports.create_port(tx, bodies.read(bodies.PortCreate, body, "port")))
+            return ports.create_port(tx, bodies.read(bodies.PortCreate, body, "port"))
 
     def ports(self, network_id: str) -> Sequence[Mapping[str, Any]]:
         with self.neutron.transaction() as tx:
