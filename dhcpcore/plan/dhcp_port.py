@@ -44,7 +44,7 @@ def choose_dhcp_port(
 
     Args:
         plugged: name of the device that serves now: of several ports of ours the plugged one is kept.
-        accepted: subnets that the server gave where it was asked for others, by instance.
+        accepted: subnets on which the server gave an address that it was not asked for, by instance.
         use_gateway_ips: whether the port serves on the gateway's address and needs none of its own.
         taken: reserved ports that another instance of the network is about to claim.
     """
@@ -55,7 +55,7 @@ def choose_dhcp_port(
         has = {ip.subnet_id for ip in port.fixed_ips}
         missing = wanted.keys() - has
         surplus = {s for s in has - wanted.keys() if not _assigned_anyway(s, view)}
-        if use_gateway_ips or (not missing and (not surplus or accepted.get(view.key) == frozenset(has))):
+        if use_gateway_ips or (not missing and surplus <= accepted.get(view.key, frozenset())):
             return DhcpPortChoice(port=port)
         return DhcpPortChoice(port=port, claims=_other_subnets(view, port, own_id, wanted, missing, surplus))
     for candidate in view.ports:

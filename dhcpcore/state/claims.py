@@ -42,7 +42,11 @@ def claimed(state: AgentState, action: actions.ClaimAction, port: Port | None, a
     else:
         if action.key in record.claim_retry:
             record = evolve(record, claim_retry=record.claim_retry.delete(action.key))
-        record = evolve(record, accepted=record.accepted.set(action.key, frozenset(got)))
+        insisted = frozenset(got - asked) if asked else frozenset()
+        if insisted:
+            record = evolve(record, accepted=record.accepted.set(action.key, insisted))
+        elif action.key in record.accepted:
+            record = evolve(record, accepted=record.accepted.delete(action.key))
     if port.status != "ACTIVE":
         record = evolve(record, awaiting_ready=record.awaiting_ready.set(port.id, False))
     if state.fetching:

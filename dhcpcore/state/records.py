@@ -114,7 +114,7 @@ class NetworkRecord:
         host_seq: event number of the last outcome on this host.
         event_seq: event number of the last event that said whether the network is ours.
         answered_seq: event number at which the last answered fetch of this network alone was sent.
-        accepted: subnets of our DHCP port that the server insists on, by instance.
+        accepted: subnets on which the server insists that our DHCP port has an address, by instance.
         pace: of its reloads, None as long as there was none.
     """
 

@@ -305,6 +305,31 @@ class TestOurPort:
             {"subnet_id": "net-s1"},
         ]
 
+    def test_an_address_that_was_asked_for_is_given_up_when_its_subnet_is_no_longer_served(self) -> None:
+        """Whoever claimed the port: an agent that starts anew would give it up too."""
+        script = Script(network(subnets=(subnet(number=0), subnet(number=1))))
+        script.settle()
+        script.kinds()
+        script.change(subnets=(subnet(number=0), subnet(number=1, enable_dhcp=False)))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        (update,) = (action for action in script.history if isinstance(action, actions.UpdateDhcpPort))
+        assert [ip.subnet_id for ip in update.fixed_ips] == ["net-s0"]
+        assert update.new_subnet_ids == ()
+
+    def test_an_address_that_the_server_insists_on_is_asked_away_once(self) -> None:
+        script = Script(network(subnets=(subnet(number=0), subnet(number=1))))
+        script.settle()
+        script.kinds()
+        (own,) = script.server["net"].ports
+        script.answers[actions.UpdateDhcpPort] = lambda _: own
+        for gone in (1, 1, 0):
+            script.change(subnets=tuple(subnet(number=number, enable_dhcp=number != gone) for number in range(2)))
+            script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+            script.settle()
+        updates = [action for action in script.history if isinstance(action, actions.UpdateDhcpPort)]
+        assert [[ip.subnet_id for ip in update.fixed_ips] for update in updates] == [["net-s0"], ["net-s1"]]
+
     def test_a_reserved_port_comes_before_a_new_one(self) -> None:
         script = Script()
         reserved = dhcp_port(script.settings, id="net-res", device_id="reserved_dhcp_port", binding_host_id="")
