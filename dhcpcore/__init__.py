@@ -24,6 +24,7 @@ from dhcpcore.plan import next_due, plan_sync
 from dhcpcore.plan.assume import assume_served, plan_difference
 from dhcpcore.plan.assume_host import AssumedHost, settings_of_host
 from dhcpcore.plan.encode import plan_to_json
+from dhcpcore.plan.foresee import list_convergence, restrict_plan
 from dhcpcore.plan.listing import Listing, list_plans
 from dhcpcore.plan.render_request import (
     RenderedInstance,
@@ -90,6 +91,7 @@ __all__ = [
     "initial_state",
     "instance_views",
     "is_unexpected_death",
+    "list_convergence",
     "list_plans",
     "network_to_wire",
     "next_due",
@@ -109,6 +111,7 @@ __all__ = [
     "render_metadata_proxy",
     "render_network",
     "render_refusal",
+    "restrict_plan",
     "settings_of_host",
     "stale_leases",
     "wants_metadata_proxy",

@@ -146,6 +146,14 @@ class DisableForced(Event):
 
 
 @frozen(kw_only=True)
+class AgentKnown(Event):
+    """The server knows this agent, as was found out otherwise than by a state report: its lists may be believed.
+
+    For who acts once, and reports nothing.
+    """
+
+
+@frozen(kw_only=True)
 class SettingsChanged(Event):
     """The settings were read again."""
 

@@ -126,17 +126,17 @@ def _steps(state: AgentState) -> Iterable[tuple[AgentState, Plan]]:
 # -- the imagined server and host
 
 
-def carried_out(plan: Plan, state: AgentState) -> AgentState:
+def carried_out(plan: Plan, state: AgentState, *, at: float = _NOW) -> AgentState:
     """`state` after every action of `plan` has succeeded (see the module's docstring for what the server answers)."""
     before = state
     claimed = {action.key for action in plan if isinstance(action, ClaimAction)}
-    state = fold_event(PlanStarted(at=_NOW, plan=plan), state)
+    state = fold_event(PlanStarted(at=at, plan=plan), state)
     for action in plan:
         if isinstance(action, ReleaseDhcpPort) and action.key in claimed:
             # The claim that follows gets the same port again: nothing is lost in between, other ports of ours neither.
-            state = fold_event(ActionFailed(at=_NOW, action=action, reason="imagined", fault="skipped"), state)
+            state = fold_event(ActionFailed(at=at, action=action, reason="imagined", fault="skipped"), state)
         else:
-            state = fold_event(ActionSucceeded(at=_NOW, action=action, result=_answer(action, before)), state)
+            state = fold_event(ActionSucceeded(at=at, action=action, result=_answer(action, before)), state)
     return state
 
 

@@ -158,6 +158,7 @@ def initial_state(
     *,
     at: float = 0.0,
     observed: bool = False,
+    reporting: bool = True,
     templates: Any = None,
 ) -> AgentState:
     """The state of an agent that has just started: the host is to be looked at, the server to be asked.
@@ -165,6 +166,8 @@ def initial_state(
     Args:
         at: monotonic seconds.
         observed: True where there is no host to look at (a what-if, a test).
+        reporting: False for who acts once and is no agent: no state report is ever due.  What the server does not list
+            is then in doubt until `AgentKnown` is folded.
         templates: a `dhcpcore.Templates` of your own.
     """
     return AgentState(
@@ -172,7 +175,7 @@ def initial_state(
         templates=templates,
         capabilities=capabilities or HostCapabilities(),
         sync=Sync(need=FetchNeed(seq=0, reasons=("start",))),
-        heartbeat=Heartbeat(due=at),
+        heartbeat=Heartbeat(due=at if reporting else float("inf")),
         observation=Observation(done=observed, due=at + settings.audit_interval if observed else at),
         tombstones=Tombstones(turned_at=at),
     )

@@ -10,7 +10,7 @@ from attrs import evolve
 import dhcpcore.events as events
 from dhcpcore.state import deaths, notifications, outcomes
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
-from dhcpcore.state.missing import let_go
+from dhcpcore.state.missing import heartbeat_trusted, let_go
 from dhcpcore.state.observation import host_observed
 
 
@@ -72,6 +72,12 @@ def _disable_forced(event: events.DisableForced, state: AgentState) -> AgentStat
     return let_go(state)
 
 
+def _agent_known(event: events.AgentKnown, state: AgentState) -> AgentState:
+    if state.heartbeat.first_answer_seq is None:
+        state = evolve(state, heartbeat=evolve(state.heartbeat, first_answer_seq=state.seq))
+    return heartbeat_trusted(state)
+
+
 _FOLD: dict[type[events.Event], Callable[[Any, AgentState], AgentState]] = {
     events.NetworkCreated: notifications.network_created,
     events.NetworkUpdated: notifications.network_updated,
@@ -87,6 +93,7 @@ _FOLD: dict[type[events.Event], Callable[[Any, AgentState], AgentState]] = {
     events.ResyncRequested: _resync_requested,
     events.ServerConnected: _server_connected,
     events.DisableForced: _disable_forced,
+    events.AgentKnown: _agent_known,
     events.SettingsChanged: _settings_changed,
     events.CapabilitiesChanged: _capabilities_changed,
     events.HostObserved: _host_observed,

@@ -186,6 +186,7 @@ def event(
         lambda: events.PayloadRefused(at=at, message="simulated", network_id=c.pick((None, subject.id))),
         lambda: events.ResyncRequested(at=at, reason="simulated", network_id=c.pick((None, subject.id))),
         lambda: events.DisableForced(at=at),
+        lambda: events.AgentKnown(at=at),
         lambda: events.SettingsChanged(at=at, settings=settings(c, flavour, host=host)),
         lambda: events.CapabilitiesChanged(at=at, capabilities=capabilities(c)),
     )
