@@ -550,9 +550,15 @@ def _as_served(script: Script) -> ObservedHost:
         )
         found.append(
             ObservedInstance(
-                key=key, directory=spec.directory, process=process, device=device, interface=device.name,
-                host=spec.host, addn_hosts=spec.addn_hosts, opts=spec.opts,
-            )  # fmt: skip
+                key=key,
+                directory=spec.directory,
+                process=process,
+                device=device,
+                interface=device.name,
+                host=spec.host,
+                addn_hosts=spec.addn_hosts,
+                opts=spec.opts,
+            )
         )
     return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
 
