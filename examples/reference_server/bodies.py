@@ -63,6 +63,7 @@ def _dns_name(text: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value), Field(max_length=255)]
+_Empty = BeforeValidator(lambda value: [] if value is None else value)
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 Mac = Annotated[str, AfterValidator(_mac)]
 Ip = Annotated[str, AfterValidator(_ip)]
@@ -175,9 +176,9 @@ class SubnetUpdate(_Described):
 
     gateway_ip: Ip | None = None
     enable_dhcp: bool = True
-    allocation_pools: list[Pool] = []
-    dns_nameservers: Annotated[list[Ip], Field(max_length=5)] = []
-    host_routes: Annotated[list[HostRoute], Field(max_length=20)] = []
+    allocation_pools: Annotated[list[Pool], _Empty] = []
+    dns_nameservers: Annotated[list[Ip], _Empty, Field(max_length=5)] = []
+    host_routes: Annotated[list[HostRoute], _Empty, Field(max_length=20)] = []
 
 
 class SubnetCreate(SubnetUpdate, _Owned):
@@ -196,7 +197,7 @@ class PortUpdate(_Described):
 
     admin_state_up: bool = True
     mac_address: Mac = ""
-    fixed_ips: Annotated[list[FixedIp], BeforeValidator(lambda value: [] if value is None else value)] = []
+    fixed_ips: Annotated[list[FixedIp], _Empty] = []
     device_id: Text = ""
     device_owner: Text = ""
     host_id: Text = Field(default="", alias="binding:host_id")
@@ -205,11 +206,9 @@ class PortUpdate(_Described):
         default={}, alias="binding:profile"
     )
     dns_name: DnsName = ""
-    extra_dhcp_opts: Annotated[
-        list[ExtraDhcpOption], BeforeValidator(lambda value: [] if value is None else value)
-    ] = []
-    allowed_address_pairs: list[AddressPair] = []
-    security_groups: list[Id] = []
+    extra_dhcp_opts: Annotated[list[ExtraDhcpOption], _Empty] = []
+    allowed_address_pairs: Annotated[list[AddressPair], _Empty] = []
+    security_groups: Annotated[list[Id], _Empty] = []
 
 
 class PortCreate(PortUpdate, _Owned):

@@ -26,6 +26,7 @@ from reference_server.core import Neutron
 from reference_server.errors import ApiError, not_found
 from reference_server.listing import list_resource, public
 from reference_server.networks import get_network
+from reference_server.options import Options, is_loopback
 from reference_server.resources import EXTENSIONS, RESOURCES, Resource
 from reference_server.schema import agents, bindings, networks
 from reference_server.transaction import Transaction, Wire
@@ -34,6 +35,8 @@ from reference_server.views import find_agents, find_networks
 _LOG: Final = logging.getLogger(__name__)
 #: Bytes of a request's body.
 MAX_BODY: Final = 16 * 1024 * 1024
+#: Members of a bulk creation: it is one transaction, and everybody else waits for its end.
+MAX_BULK: Final = 5000
 _REVISION: Final = re.compile(r"revision_number=(\d{1,15})")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -53,15 +56,16 @@ def make_app(neutron: Neutron, more: list[BaseRoute]) -> ASGIApp:
     routes += AgentNetworks(neutron).routes()
     app = Starlette(routes=[*routes, *more], exception_handlers={HTTPException: _http_error})
     app.router.redirect_slashes = False
-    return Guard(app, neutron.options.token)
+    return Guard(app, neutron.options)
 
 
 class Guard:
     """Lets in who may come in. Agents' connections check the token themselves."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, options: Options) -> None:
         self._app = app
-        self._token = token
+        self._token = options.token
+        self._any_name = options.unix is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -76,8 +80,10 @@ class Guard:
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = {name.lower(): value for name, value in scope["headers"]}
         if self._token is None:
-            # Any page in a browser on this machine could ask us otherwise.
-            if b"origin" in headers:
+            # Any page in a browser on this machine could ask us otherwise, under a name of its own that leads here too.
+            host = headers.get(b"host", b"localhost").decode("latin-1").rpartition("]")
+            name = host[0].removeprefix("[") or host[2].partition(":")[0]
+            if b"origin" in headers or not (self._any_name or is_loopback(name)):
                 return ApiError("HTTPForbidden", "Without a token file nothing is served to pages in browsers", 403)
         elif scope["type"] == "http" and scope["path"] not in ("/", "/v2.0", "/v2.0/"):
             given = headers.get(b"x-auth-token") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
@@ -178,6 +184,10 @@ class Collection:
         bulk = plural in body
         if bulk and not (isinstance(body[plural], list) and body[plural]):
             raise ApiError("HTTPBadRequest", f"{plural} must be a list that is not empty")
+        if bulk and len(body[plural]) > MAX_BULK:
+            raise ApiError(
+                "HTTPBadRequest", f"{plural} has {len(body[plural])} members; create at most {MAX_BULK} at once"
+            )
         wanted = (
             [bodies.read(self._resource.create_body, each, f"{plural}[{n}]") for n, each in enumerate(body[plural])]
             if bulk

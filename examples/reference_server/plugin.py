@@ -5,6 +5,7 @@ Transports know it as `dhcpcore_adapters.rpc.Plugin`.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -48,6 +49,11 @@ class DhcpPlugin:
         function = self._methods.get(method)
         if function is None:
             raise RpcRefusal("NoSuchMethod", f"This server has no method {method!r}.")
+        try:
+            # What is stored must be readable over HTTP: no NaN, no lone surrogates.
+            json.dumps(arguments, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RpcRefusal("InvalidInput", f"The arguments of {method} are no JSON: {error}") from None
         try:
             with self._neutron.transaction() as tx:
                 return function(tx, host, _Arguments(arguments))

@@ -136,8 +136,7 @@ def add_auto_addresses(tx: Transaction, network_id: str) -> None:
             host=port["binding:host_id"],
             has=port["fixed_ips"],
         )
-        # The agents' own ports are theirs to change.
-        if addresses != port["fixed_ips"] and port["device_owner"] not in AUTO_DELETED:
+        if addresses != port["fixed_ips"]:
             _change(tx, port, {}, addresses)
 
 

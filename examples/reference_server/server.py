@@ -84,6 +84,8 @@ class ReferenceServer:
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
+        if not self._server.started:
+            raise RuntimeError("the server's thread ended before it served; the log says why")
         return self
 
     def close(self) -> None:

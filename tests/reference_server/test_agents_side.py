@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,28 @@ def test_a_transport_that_fails_and_one_that_has_left(api: Api) -> None:
     assert len(heard) == 2
 
 
+def test_from_many_threads_everything_is_told_once_and_in_the_order_of_commits(api: Api) -> None:
+    api.report()
+    network, subnet = api.network()
+    heard = api.listen()
+    body = {"network_id": network, "fixed_ips": [{"subnet_id": subnet}]}
+
+    def work() -> None:
+        for _ in range(15):
+            api.plugin.call("host-1", "create_dhcp_port", {"port": {"port": body}})
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    made = [api.make("port", network_id=network) for _ in range(15)]
+    for thread in threads:
+        thread.join()
+    told = [payload["port"] for _, payload in heard]
+    # Addresses are given in order, so they tell the order of commits.
+    assert [port["fixed_ips"][0]["ip_address"] for port in told] == [f"10.0.0.{n}" for n in range(2, 77)]
+    assert {port["id"] for port in made} < {port["id"] for port in told}
+
+
 def test_an_agent_may_call_from_within_a_notification(api: Api) -> None:
     api.report()
     answers: list[Any] = []
@@ -281,6 +304,8 @@ def test_after_an_outage_of_the_server_nothing_moves_at_once(tmp_path: Path) -> 
         ("get_dhcp_port", {"port_id": "none"}, "PortNotFound"),
         ("create_dhcp_port", {"port": {"port": {"network_id": "n", "mac_address": "zz"}}}, "HTTPBadRequest"),
         ("report_state", {"agent_state": {"agent_type": 7}}, "InvalidInput"),
+        ("report_state", {"agent_state": {"configurations": {"x": float("nan")}}}, "InvalidInput"),
+        ("report_state", {"agent_state": {"configurations": {"x": "\ud800"}}}, "InvalidInput"),
     ],
 )
 def test_calls_that_are_refused(api: Api, method: str, arguments: Wire, name: str) -> None:

@@ -217,8 +217,9 @@ def test_an_update_that_is_refused_changes_nothing(api: Api) -> None:
     assert api.get(f"subnets/{subnet}") == before
 
 
-def test_pages_in_browsers_are_turned_away(api: Api) -> None:
-    api.headers = {"Origin": "http://example.com"}
+@pytest.mark.parametrize("header, value", [("Origin", "http://example.com"), ("Host", "rebound.example.com:80")])
+def test_pages_in_browsers_are_turned_away(api: Api, header: str, value: str) -> None:
+    api.headers = {header: value}
     assert api.refused("POST", "/v2.0/networks", {"network": {}})[0] == 403
-    api.headers = {}
+    api.headers = {"Host": "localhost:1"}
     assert api.get("networks") == []
