@@ -11,6 +11,7 @@ import re
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
@@ -24,6 +25,8 @@ from dhcpcore import AdapterError, DeviceSpec, SettingsError
 from dhcpcore.model.spec import Route
 from dhcpcore.observed import ObservedDevice
 from dhcpcore_adapters.netns import BridgeDriver, NetnsControl, NullDriver, load_driver, within
+from dhcpcore_adapters.netns.locks import Locks
+from dhcpcore_adapters.netns.netlink import Netlink
 from support.namespace import found
 from support.own_host import in_own_host
 
@@ -324,6 +327,46 @@ def test_refusals_say_what_to_do() -> None:
     with pytest.raises(AdapterError, match="no veth") as caught:
         control.ensure_device(evolve(SPEC, name="vm1"))
     assert not caught.value.retryable
+
+
+@in_own_host
+def test_refusals_carry_the_words_of_the_kernel() -> None:
+    with pytest.raises(AdapterError, match=r"ENETUNREACH: .*\(Nexthop has invalid gateway\)"):
+        NetnsControl().ensure_device(evolve(SPEC, routes=(Route(gateway="10.99.0.1"),)))
+
+
+@in_own_host
+def test_a_bridge_with_more_devices_than_one_answer_holds() -> None:
+    run("ip", "link", "add", BRIDGE, "type", "bridge")
+    run("ip", "link", "set", BRIDGE, "alias", "dhcpcore")
+    for number in range(50):
+        run("ip", "link", "add", f"vm{number}", "master", BRIDGE, "type", "veth", "peer", f"vm-far-{number}")
+    there = {f"vm{number}" for number in range(50)}
+    with Netlink() as here:
+        bridge = here.link(BRIDGE)
+        assert bridge is not None
+        assert bridge.alias == "dhcpcore"
+        assert {port.name for port in here.ports(bridge)} == there
+    NetnsControl().ensure_device(SPEC)
+    NetnsControl().remove_namespace(SPEC.namespace)
+    assert {BRIDGE, *there} <= links()
+
+
+def test_a_lock_is_in_the_way_of_its_own_name_only() -> None:
+    locks, entered = Locks(), threading.Event()
+
+    def enter() -> None:
+        with locks.held("a"):
+            entered.set()
+
+    waiting = threading.Thread(target=enter)
+    with locks.held("a"):
+        waiting.start()
+        with locks.held("b"):
+            assert not entered.wait(0.1)
+    assert entered.wait(10)
+    waiting.join(10)
+    assert locks.names() == []
 
 
 @in_own_host

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dhcpcore_adapters.netns.bridge import BridgeDriver
 from dhcpcore_adapters.netns.control import NetnsControl
 from dhcpcore_adapters.netns.drivers import InterfaceDriver, load_driver
-from dhcpcore_adapters.netns.namespaces import RUN_NETNS, within
+from dhcpcore_adapters.netns.namespaces import RUN_NETNS
 from dhcpcore_adapters.netns.null import NullDriver
+from dhcpcore_adapters.setns import within
 
 __all__ = ["RUN_NETNS", "BridgeDriver", "InterfaceDriver", "NetnsControl", "NullDriver", "load_driver", "within"]

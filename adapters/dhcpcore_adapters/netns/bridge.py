@@ -8,17 +8,19 @@ one made here bears an alias, and goes with its last device.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import errno
+from contextlib import nullcontext
 from os.path import basename
-from typing import Final, TypeVar
+from typing import Final
+
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
 from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore_adapters.netns import checksums, sysctl
-from dhcpcore_adapters.netns.namespaces import in_a_thread, opened, within
-from dhcpcore_adapters.netns.netlink import Link, Netlink
-
-T = TypeVar("T")
+from dhcpcore_adapters.netns.locks import Locks
+from dhcpcore_adapters.netns.messages import Link
+from dhcpcore_adapters.netns.netlink import Netlink
+from dhcpcore_adapters.setns import opened, within
 
 _ID_IN_NAME: Final = 11
 _NAMESPACE_PREFIX: Final = "qdhcp-"
@@ -33,63 +35,44 @@ class BridgeDriver:
 
     def __init__(self) -> None:
         # Between "this bridge has no device left" and its removal no other thread may plug one.
-        self._lock = threading.Lock()
+        self._bridges = Locks()
 
     def plug(self, spec: DeviceSpec, namespace: str) -> None:
         """Bridge, pair, MAC address, MTU of both ends, both on their places."""
-        # In a thread of its own: pyroute2 would otherwise take over an event loop that the caller runs.
-        with self._lock:
-            in_a_thread(lambda: self._plug(spec, namespace))
-
-    def unplug(self, namespace: str, device: str) -> None:
-        """Remove both ends, and the bridge when it was made here and nothing else is on it."""
-        with self._lock:
-            in_a_thread(lambda: self._unplug(namespace, device))
-
-    def forget(self, namespace: str) -> None:
-        """Remove ends whose namespace was deleted by hand, and the network's bridge when nothing is on it."""
-        with self._lock:
-            in_a_thread(lambda: self._forget(namespace))
-
-    def _plug(self, spec: DeviceSpec, namespace: str) -> None:
-        with Netlink() as here:
-            bridge = _ensure_bridge(here, _bridge_name(spec.network_id))
-            inner = _look(namespace, spec.name)
+        with Netlink() as here, within(namespace, Netlink) as there:
+            inner = there.link(spec.name)
             if inner is not None and inner.kind != "veth":
                 raise AdapterError(
                     f"there is a device {spec.name} in {basename(namespace)} that is no veth "
                     f"({inner.kind or 'hardware'}): it is another interface driver's; remove it, or choose that driver",
                     retryable=False,
                 )
-            outer = _other_end(here, inner)
-            if inner is None or outer is None:
-                if inner is not None:  # its other end is in a namespace that we do not know
-                    _inside(namespace, lambda netlink: netlink.delete_link(inner.index))
-                outer = _make_pair(here, spec, namespace)
-            _ensure_outer(here, outer, bridge, spec.mtu)
-        _inside(namespace, lambda netlink: _ensure_inner(netlink, spec))
+            name = _bridge_name(spec.network_id)
+            with self._bridges.held(name):
+                bridge = _ensure_bridge(here, name)
+                outer = _other_end(here, inner)
+                if inner is None or outer is None:
+                    if inner is not None:  # its other end is in a namespace that we do not know
+                        there.delete_link(inner.index)
+                    _make_pair(here, spec, namespace, bridge)
+                else:
+                    _ensure_outer(here, outer, bridge, spec, _alias(namespace))
+                    _ensure_inner(there, inner, spec)
+            checksums.complete_in_software(spec.name, there.descriptor)
 
-    def _unplug(self, namespace: str, device: str) -> None:
+    def unplug(self, namespace: str, device: str) -> None:
+        """Remove both ends, and the bridge when it was made here and nothing else is on it."""
         with Netlink() as here:
-            inner = _look(namespace, device)
-            if inner is not None and inner.kind != "veth":
-                return  # not made here
-            outer = _other_end(here, inner)
-            if inner is None:
-                # The namespace may have been deleted by hand while a process kept it alive.
-                orphan = here.link(f"tap{device[-_ID_IN_NAME:]}")
-                outer = orphan if orphan is not None and _is_of(namespace, orphan) else None
-            if outer is not None and outer.master:
-                bridge = here.link_at(outer.master)
-            else:
-                bridge = here.link(_bridge_of(namespace))
-            if outer is not None:
-                here.delete_link(outer.index)
-            elif inner is not None:
-                _inside(namespace, lambda netlink: netlink.delete_link(inner.index))
-            _remove_if_empty(here, bridge)
+            try:
+                there = within(namespace, Netlink)
+            except FileNotFoundError:
+                there = None
+            with there or nullcontext():
+                bridge = _remove_pair(here, there, namespace, device)
+            self._remove_if_empty(here, bridge)
 
-    def _forget(self, namespace: str) -> None:
+    def forget(self, namespace: str) -> None:
+        """Remove ends whose namespace was deleted by hand, and the network's bridge when nothing is on it."""
         with Netlink() as here:
             bridge = here.link(_bridge_of(namespace))
             if bridge is None or bridge.kind != "bridge":
@@ -97,7 +80,14 @@ class BridgeDriver:
             for link in here.ports(bridge):
                 if _is_of(namespace, link):
                     here.delete_link(link.index)
-            _remove_if_empty(here, bridge)
+            self._remove_if_empty(here, bridge)
+
+    def _remove_if_empty(self, here: Netlink, bridge: Link | None) -> None:
+        if bridge is None or bridge.kind != "bridge" or bridge.alias != BRIDGE_ALIAS:
+            return
+        with self._bridges.held(bridge.name):
+            if not any(here.ports(bridge)):
+                here.delete_link(bridge.index)
 
 
 def _bridge_name(network_id: str) -> str:
@@ -108,11 +98,21 @@ def _bridge_of(namespace: str) -> str:
     return _bridge_name(basename(namespace).removeprefix(_NAMESPACE_PREFIX))
 
 
-def _remove_if_empty(here: Netlink, bridge: Link | None) -> None:
-    if bridge is None or bridge.kind != "bridge" or bridge.alias != BRIDGE_ALIAS:
-        return
-    if not here.ports(bridge):
-        here.delete_link(bridge.index)
+def _remove_pair(here: Netlink, there: Netlink | None, namespace: str, device: str) -> Link | None:
+    """Remove both ends; the bridge that they were on, or that they would be on."""
+    inner = None if there is None else there.link(device)
+    if inner is not None and inner.kind != "veth":
+        return None  # not made here
+    outer = _other_end(here, inner)
+    if inner is None:
+        # The namespace may have been deleted by hand while a process kept it alive.
+        orphan = here.link(f"tap{device[-_ID_IN_NAME:]}")
+        outer = orphan if orphan is not None and _is_of(namespace, orphan) else None
+    if outer is not None:
+        here.delete_link(outer.index)
+    elif inner is not None and there is not None:
+        there.delete_link(inner.index)
+    return here.link_at(outer.master) if outer is not None and outer.master else here.link(_bridge_of(namespace))
 
 
 def _is_of(namespace: str, link: Link) -> bool:
@@ -123,21 +123,6 @@ def _alias(namespace: str) -> str:
     return f"dhcpcore {basename(namespace)}"
 
 
-def _inside(namespace: str, errand: Callable[[Netlink], T]) -> T:
-    def run() -> T:
-        with Netlink() as netlink:
-            return errand(netlink)
-
-    return within(namespace, run)
-
-
-def _look(namespace: str, device: str) -> Link | None:
-    try:
-        return _inside(namespace, lambda netlink: netlink.link(device))
-    except FileNotFoundError:
-        return None
-
-
 def _other_end(here: Netlink, inner: Link | None) -> Link | None:
     """The end of the pair that is in our namespace; an index alone would say nothing, each namespace counts anew."""
     if inner is None or not inner.peer:
@@ -146,65 +131,81 @@ def _other_end(here: Netlink, inner: Link | None) -> Link | None:
     return outer if outer is not None and outer.kind == "veth" and outer.peer == inner.index else None
 
 
-def _ensure_bridge(here: Netlink, name: str) -> Link:
+def _ensure_bridge(here: Netlink, name: str) -> int:
+    """Its index."""
     bridge = here.link(name)
+    if bridge is not None and bridge.kind != "bridge":
+        kind = bridge.kind or "hardware"
+        raise AdapterError(
+            f"device {name} is no bridge ({kind}): the network's bridge must have that name", retryable=False
+        )
     if bridge is None:
-        here.add_bridge(name, BRIDGE_ALIAS)
+        here.add_bridge(name)
         _without_ipv6(name)
-        bridge = here.link(name)
-    if bridge is None or bridge.kind != "bridge":
-        kind = "has gone" if bridge is None else f"is no bridge ({bridge.kind or 'hardware'})"
-        raise AdapterError(f"device {name} {kind}: the network's bridge must have that name", retryable=bridge is None)
+        index = _made(here, name)
+        # The kernel heeds an alias in a change only, not when a device is made.
+        here.set_link(index, alias=BRIDGE_ALIAS, up=True)
+        return index
     if not bridge.up:
-        here.set_link(bridge.index, state="up")
-    return bridge
+        here.set_link(bridge.index, up=True)
+    return bridge.index
 
 
-def _make_pair(here: Netlink, spec: DeviceSpec, namespace: str) -> Link:
+def _make_pair(here: Netlink, spec: DeviceSpec, namespace: str, bridge: int) -> None:
     name = f"tap{spec.port_id[:_ID_IN_NAME]}"
-    left = here.link(name)
-    if left is not None:
+    try:
+        _add_pair(here, name, spec, namespace, bridge)
+    except NetlinkError as error:
+        left = here.link(name) if error.code == errno.EEXIST else None
+        if left is None:
+            raise
         if left.kind != "veth":
-            raise AdapterError(f"device {name} is no veth ({left.kind or 'hardware'}): remove it", retryable=False)
+            message = f"device {name} is no veth ({left.kind or 'hardware'}): remove it"
+            raise AdapterError(message, retryable=False) from None
         here.delete_link(left.index)
+        _add_pair(here, name, spec, namespace, bridge)
+    _without_ipv6(name)
+    here.set_link(_made(here, name), alias=_alias(namespace), up=True)
+
+
+def _add_pair(here: Netlink, name: str, spec: DeviceSpec, namespace: str, bridge: int) -> None:
     with opened(namespace) as descriptor:
         here.add_veth(
             name,
-            alias=_alias(namespace),
             mtu=spec.mtu,
+            master=bridge,
             peer=spec.name,
             peer_namespace=descriptor,
             peer_mac=spec.mac_address.lower(),
         )
-    made = here.link(name)
-    if made is None:
+
+
+def _made(here: Netlink, name: str) -> int:
+    index = here.index(name)
+    if index is None:
         raise AdapterError(f"device {name} went while it was being set up; it will be tried again")
-    return made
+    return index
 
 
-def _ensure_outer(here: Netlink, outer: Link, bridge: Link, mtu: int) -> None:
+def _ensure_outer(here: Netlink, outer: Link, bridge: int, spec: DeviceSpec, alias: str) -> None:
     _without_ipv6(outer.name)
-    if mtu and outer.mtu != mtu:
-        here.set_link(outer.index, mtu=mtu)
-    if outer.master != bridge.index:
-        here.set_link(outer.index, master=bridge.index)
-    if not outer.up:
-        here.set_link(outer.index, state="up")
+    mtu = spec.mtu if spec.mtu and outer.mtu != spec.mtu else None
+    master = bridge if outer.master != bridge else None
+    # Without: it was made by somebody who was stopped then.
+    name = alias if not outer.alias else None
+    if not outer.up or mtu is not None or master is not None or name is not None:
+        here.set_link(outer.index, up=True, mtu=mtu, master=master, alias=name)
+
+
+def _ensure_inner(there: Netlink, inner: Link, spec: DeviceSpec) -> None:
+    if inner.mac_address.lower() != spec.mac_address.lower():
+        # Down first: the kernel then makes a new link-local address, and forgets the one of the old MAC address.
+        there.set_link(inner.index, up=False)
+        there.set_link(inner.index, mac_address=spec.mac_address.lower())
+    if spec.mtu and inner.mtu != spec.mtu:
+        there.set_link(inner.index, mtu=spec.mtu)
 
 
 def _without_ipv6(device: str) -> None:
     """The host takes no part in the network: no address of its own on it for others to reach."""
     sysctl.ensure(f"net/ipv6/conf/{device}/disable_ipv6", "1")
-
-
-def _ensure_inner(netlink: Netlink, spec: DeviceSpec) -> None:
-    inner = netlink.link(spec.name)
-    if inner is None:
-        raise AdapterError(f"device {spec.name} went while it was being set up; it will be tried again")
-    if inner.mac_address.lower() != spec.mac_address.lower():
-        # Down first: the kernel then makes a new link-local address, and forgets the one of the old MAC address.
-        netlink.set_link(inner.index, state="down")
-        netlink.set_link(inner.index, address=spec.mac_address.lower())
-    if spec.mtu and inner.mtu != spec.mtu:
-        netlink.set_link(inner.index, mtu=spec.mtu)
-    checksums.complete_in_software(spec.name)

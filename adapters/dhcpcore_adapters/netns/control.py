@@ -15,14 +15,18 @@ from dhcpcore_adapters.netns import layer3, sysctl
 from dhcpcore_adapters.netns.bridge import BridgeDriver
 from dhcpcore_adapters.netns.drivers import InterfaceDriver
 from dhcpcore_adapters.netns.errors import refusals
-from dhcpcore_adapters.netns.namespaces import RUN_NETNS, Namespaces, within
-from dhcpcore_adapters.netns.netlink import Link, Netlink
+from dhcpcore_adapters.netns.messages import Link
+from dhcpcore_adapters.netns.namespaces import RUN_NETNS, Namespaces
+from dhcpcore_adapters.netns.netlink import Netlink
+from dhcpcore_adapters.setns import within
 
 #: Namespaces of DHCP agents (Neutron: NS_PREFIX).
 PREFIX: Final = "qdhcp-"
 # Before a device is plugged: a router advertisement of the tenant's must not find one that listens (Launchpad 1656386);
 # and dnsmasq may bind addresses before they are there (Neutron: set_ip_nonlocal_bind).
 _SETTINGS: Final = {"net.ipv6.conf.default.accept_ra": "0", "net.ipv4.ip_nonlocal_bind": "1"}
+# Its index is the same in every namespace (linux/net/loopback.h).
+_LOOPBACK: Final = 1
 
 
 class NetnsControl:
@@ -44,10 +48,10 @@ class NetnsControl:
         path = self._namespaces.path(spec.namespace)
         with refusals(f"namespace {spec.namespace}"):
             self._namespaces.ensure(spec.namespace)
-            within(path, _set_up_namespace)
-        with refusals(f"device {spec.namespace}/{spec.name}"):
+            inside = within(path, _set_up_namespace)
+        with inside, refusals(f"device {spec.namespace}/{spec.name}"):
             self._driver.plug(spec, path)
-            within(path, lambda: _set_up_device(spec))
+            _set_up_device(inside, spec)
 
     def remove_device(self, namespace: str, device: str) -> None:
         """Unplug it on both sides.  None there is fine."""
@@ -62,7 +66,9 @@ class NetnsControl:
         path = self._namespaces.path(namespace)
         with refusals(f"namespace {namespace}"):
             if self._namespaces.exists(namespace):
-                for link in within(path, _links):
+                with within(path, Netlink) as inside:
+                    links = inside.links()
+                for link in links:
                     self._driver.unplug(path, link.name)
             self._driver.forget(path)
             self._namespaces.remove(namespace)
@@ -78,38 +84,34 @@ class NetnsControl:
         return observed
 
     def _observe(self, namespace: str) -> list[ObservedDevice]:
-        def look() -> list[ObservedDevice]:
-            with Netlink() as netlink:
-                return [_observed(netlink, namespace, link) for link in netlink.links()]
-
         try:
-            return within(self._namespaces.path(namespace), look) or [ObservedDevice(namespace=namespace)]
+            with within(self._namespaces.path(namespace), Netlink) as inside:
+                found = [_observed(inside, namespace, link) for link in inside.links()]
         except FileNotFoundError:  # it went meanwhile
             return []
+        return found or [ObservedDevice(namespace=namespace)]
 
 
-def _set_up_namespace() -> None:
+def _set_up_namespace() -> Netlink:
+    """A socket of the namespace that the calling thread is in."""
     for name, value in _SETTINGS.items():
         sysctl.ensure(name, value)
-    with Netlink() as netlink:
-        loopback = netlink.link("lo")
-        if loopback is not None and not loopback.up:
-            netlink.set_link(loopback.index, state="up")
+    inside = Netlink()
+    try:
+        inside.set_link(_LOOPBACK, up=True)
+    except BaseException:
+        inside.close()
+        raise
+    return inside
 
 
-def _set_up_device(spec: DeviceSpec) -> None:
-    with Netlink() as netlink:
-        link = netlink.link(spec.name)
-        if link is None:
-            raise AdapterError(f"device {spec.namespace}/{spec.name} went while it was being set up")
-        if not link.up:
-            netlink.set_link(link.index, state="up")
-        layer3.apply(netlink, spec, link.index)
-
-
-def _links() -> list[Link]:
-    with Netlink() as netlink:
-        return netlink.links()
+def _set_up_device(inside: Netlink, spec: DeviceSpec) -> None:
+    link = inside.link(spec.name)
+    if link is None:
+        raise AdapterError(f"device {spec.namespace}/{spec.name} went while it was being set up")
+    if not link.up:
+        inside.set_link(link.index, up=True)
+    layer3.apply(inside, spec, link.index)
 
 
 def _observed(netlink: Netlink, namespace: str, link: Link) -> ObservedDevice:

@@ -12,7 +12,8 @@ from ipaddress import IPv6Interface, ip_address, ip_interface
 
 from dhcpcore import DeviceSpec
 from dhcpcore.contracts import Route
-from dhcpcore_adapters.netns.netlink import Address, Interface, KernelRoute, Netlink
+from dhcpcore_adapters.netns.messages import Address, Interface, KernelRoute
+from dhcpcore_adapters.netns.netlink import Netlink
 
 #: Addresses that every device of a namespace may have, and their label where several do (see `DeviceSpec.shared`).
 _OF_ALL = frozenset({ip_interface("169.254.169.254/32")})

@@ -1,10 +1,7 @@
 """Named network namespaces: files in a directory (/run/netns), each with a namespace mounted on it.
 
-The convention is iproute2's (ip-netns(8)), so `ip netns` lists what is made here and the other way round.  Knows names
-and how to enter one; knows nothing of devices.
-
-A namespace is entered by a thread that lives for one errand: setns(2) moves a thread, and one that could not find its
-way back would do the next errand in the wrong network.
+The convention is iproute2's (ip-netns(8)), so `ip netns` lists what is made here and the other way round.  Knows
+names; knows nothing of devices, and leaves entering one to `dhcpcore_adapters.setns`.
 """
 
 from __future__ import annotations
@@ -13,66 +10,16 @@ import contextlib
 import errno
 import fcntl
 import os
-import threading
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from typing import Final
 
 from dhcpcore import AdapterError
-from dhcpcore_adapters.netns.syscalls import MS_BIND, MS_REC, MS_SHARED, is_network_namespace, mount, setns, unmount
-from dhcpcore_adapters.netns.syscalls import unshare as unshare_network
-
-T = TypeVar("T")
+from dhcpcore_adapters.netns.syscalls import MS_BIND, MS_REC, MS_SHARED, mount, unmount, unshare
+from dhcpcore_adapters.setns import in_a_thread, is_network_namespace, opened
 
 RUN_NETNS: Final = "/run/netns"
 # Several mounts may lie on top of each other (Launchpad bugs tell of `ip netns attach` twice); no more than this.
 _MOST_MOUNTS: Final = 16
-
-
-def in_a_thread(errand: Callable[[], T]) -> T:
-    """Run `errand` in a thread of its own and wait for it; what it returns or raises is passed on."""
-    outcome: list[T] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(errand())
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="netns", daemon=True)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return outcome[0]
-
-
-def within(path: str, errand: Callable[[], T]) -> T:
-    """Run `errand` inside the network namespace at `path`, in a thread of its own.
-
-    Raises:
-        FileNotFoundError: there is none, or the name leads nowhere; another OSError: the kernel refuses.
-        Exception: whatever `errand` raises.
-    """
-    with opened(path) as descriptor:
-        if not is_network_namespace(descriptor):
-            raise FileNotFoundError(errno.ENOENT, "no network namespace", path)
-
-        def enter() -> T:
-            setns(descriptor)
-            return errand()
-
-        return in_a_thread(enter)
-
-
-@contextlib.contextmanager
-def opened(path: str) -> Iterator[int]:
-    """A descriptor of the namespace at `path`; it keeps the namespace alive while it is open."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 class Namespaces:
@@ -165,5 +112,5 @@ class Namespaces:
 
 
 def _make(path: str) -> None:
-    unshare_network()
+    unshare()
     mount("/proc/thread-self/ns/net", path, MS_BIND)

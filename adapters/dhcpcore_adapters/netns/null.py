@@ -7,8 +7,8 @@ namespace, addresses and routes.
 from __future__ import annotations
 
 from dhcpcore import AdapterError, DeviceSpec
-from dhcpcore_adapters.netns.namespaces import within
-from dhcpcore_adapters.netns.netlink import Link, Netlink
+from dhcpcore_adapters.netns.netlink import Netlink
+from dhcpcore_adapters.setns import within
 
 
 class NullDriver:
@@ -22,12 +22,9 @@ class NullDriver:
         Raises:
             AdapterError: it is not (retryable: it may come).
         """
-
-        def look() -> Link | None:
-            with Netlink() as netlink:
-                return netlink.link(spec.name)
-
-        if within(namespace, look) is None:
+        with within(namespace, Netlink) as inside:
+            there = inside.index(spec.name) is not None
+        if not there:
             raise AdapterError(
                 f"there is no device {spec.name} in {namespace}, and the interface driver 'null' makes none: "
                 f"plug it there, or choose another interface_driver"

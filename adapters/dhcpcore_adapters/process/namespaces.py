@@ -1,21 +1,16 @@
 """Named network namespaces: which is which, and doing something inside one.
 
-Knows /run/netns and setns(2); makes and removes nothing.  A namespace is entered by a thread of its own that ends
-afterwards: no process is started to get in, and no other thread ever sees another network than its own.
+Knows /run/netns; makes and removes nothing.  How a namespace is entered is the business of `dhcpcore_adapters.setns`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import threading
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from dhcpcore import AdapterError
-
-_CLONE_NEWNET: Final = 0x40000000
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+from dhcpcore_adapters.setns import enter, in_a_thread
 
 T = TypeVar("T")
 
@@ -54,39 +49,25 @@ class NamedNamespaces:
         Raises:
             AdapterError: there is no such namespace, or it may not be entered.
         """
-        results: list[T] = []
-        errors: list[BaseException] = []
 
-        def inside() -> None:
-            try:
-                self._enter(name)
-                results.append(action())
-            except BaseException as error:
-                errors.append(error)
+        def inside() -> T:
+            self._enter(name)
+            return action()
 
-        thread = threading.Thread(target=inside, name=f"in {name}", daemon=True)
-        thread.start()
-        thread.join()
-        if errors:
-            raise errors[0]
-        return results[0]
+        return in_a_thread(inside, f"in {name}")
 
     def _enter(self, name: str) -> None:
         path = f"{self._directory}/{name}"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            enter(path)
         except FileNotFoundError:
-            raise AdapterError(f"there is no network namespace {path}; its device has to be set up first") from None
+            raise AdapterError(
+                f"there is no network namespace {path}; its device has to be set up first "
+                "(a plain file of that name is left by a crash: ip netns delete)"
+            ) from None
         except OSError as error:
-            raise AdapterError(f"cannot open the network namespace {path}: {error.strerror}") from None
-        try:
-            # os.setns came with Python 3.12.
-            if _LIBC.setns(descriptor, _CLONE_NEWNET) != 0:
-                reason = os.strerror(ctypes.get_errno())
-                hint = "run the agent as root, or with CAP_SYS_ADMIN; a plain file is left by a crash: ip netns delete"
-                raise AdapterError(f"cannot enter the network namespace {path}: {reason}; {hint}")
-        finally:
-            os.close(descriptor)
+            hint = "run the agent as root, or with CAP_SYS_ADMIN"
+            raise AdapterError(f"cannot enter the network namespace {path}: {error.strerror}; {hint}") from None
 
 
 def namespace_of_process(pid: int) -> Identity | None:

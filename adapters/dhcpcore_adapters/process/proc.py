@@ -11,13 +11,17 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Final, Self
 
 from attrs import frozen
 
 #: A command line longer than that is none of ours.
 _LONGEST: Final = 1 << 20
+_AT_ONCE: Final = 1 << 15
+
+#: A process id and the inode of its directory in /proc, which no other process with that id ever has.
+Entry = tuple[int, int]
 
 
 @frozen(kw_only=True)
@@ -39,20 +43,11 @@ class Status:
         return self.state not in "ZXx"
 
 
-def command_lines(programs: Sequence[str], holding: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Pid and command line of every process whose first argument is one of `programs`, or a path that ends with it.
-
-    Args:
-        holding: a text that stands somewhere in it.
-    """
-    held = os.fsencode(holding)
-    wanted = {os.fsencode(program) for program in programs}
-    for entry in os.listdir("/proc"):
-        # Listed as text, they begin with a digit or are no process.
-        if entry[0] in "123456789":
-            data = _read(f"/proc/{entry}/cmdline")
-            if data and held in data and data.partition(b"\0")[0].rpartition(b"/")[2] in wanted:
-                yield int(entry), _arguments(data)
+def entries() -> list[Entry]:
+    """Every process that there is now."""
+    with os.scandir("/proc") as listed:
+        # Processes begin with a digit.
+        return [(int(each.name), each.inode()) for each in listed if each.name[0] in "123456789"]
 
 
 def command_line(pid: int) -> tuple[str, ...]:
@@ -162,9 +157,10 @@ def _read(path: str) -> bytes | None:
     except (FileNotFoundError, ProcessLookupError, NotADirectoryError, PermissionError):
         return None
     try:
-        data = b""
-        # One read is enough for nearly all: a command line of ours has some hundred bytes.
-        while (part := os.read(descriptor, 1 << 15)) and len(data) < _LONGEST:
+        data = part = os.read(descriptor, _AT_ONCE)
+        # One read is enough for nearly all: what is shorter than asked for is all there is.
+        while len(part) == _AT_ONCE and len(data) < _LONGEST:
+            part = os.read(descriptor, _AT_ONCE)
             data += part
         return data
     except (ProcessLookupError, PermissionError):

@@ -1,6 +1,7 @@
 """Which processes are ours: every dnsmasq and haproxy whose command line shows the agent's paths, whoever started it.
 
-Knows the agent's directories and /proc; remembers nothing.  A dnsmasq forks a child for each DNS query over TCP, with
+Knows the agent's directories and /proc; remembers only whose each process is, so that hundreds of others need not be
+read to find one instance's.  A dnsmasq forks a child for each DNS query over TCP, with
 its own command line (src/dnsmasq.c, check_dns_listeners); such a child serves no DHCP and is no instance, also when it
 has outlived its parent: then the pid file tells another process's id.
 """
@@ -8,7 +9,7 @@ has outlived its parent: then the pid file tells another process's id.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from attrs import evolve, frozen
@@ -19,6 +20,9 @@ from dhcpcore_adapters.process.namespaces import NamedNamespaces, namespace_of_p
 
 DNSMASQ = "dnsmasq"
 HAPROXY = "haproxy"
+
+#: Program and owner.
+Whose = tuple[str, str]
 
 
 @frozen(kw_only=True)
@@ -45,43 +49,56 @@ class ProcessTable:
         self._dhcp_confs = dhcp_confs.rstrip("/")
         self._proxy_config_dir = proxy_config_dir.rstrip("/")
         self._namespaces = namespaces
+        self._whose: Mapping[proc.Entry, Whose] = {}
 
     def instance(self, key: InstanceKey) -> list[Found]:
         """The processes of one instance, its children for queries among them."""
-        return self._of(DNSMASQ, key.directory, f"{self._dhcp_confs}/{key.directory}/")
+        return self._main(self._candidates((DNSMASQ, key.directory)))
 
     def proxy(self, proxy_id: str) -> list[Found]:
         """The processes of one proxy."""
-        return self._of(HAPROXY, proxy_id, f"{self._proxy_config_dir}/{proxy_id}.conf")
+        return self._main(self._candidates((HAPROXY, proxy_id)))
 
     def observe(self) -> Sequence[ObservedProcess]:
         """Everything that serves, in order of pids, with its namespace."""
         names = self._namespaces.names()
         observed = []
-        for each in self._main(self._candidates((DNSMASQ, HAPROXY), "/")):
+        for each in self._main(self._candidates()):
             if each.is_main:
                 identity = namespace_of_process(each.seen.pid)
                 observed.append(evolve(each.seen, namespace=names.get(identity) if identity else None))
         return observed
 
-    def _of(self, program: str, owner: str, path: str) -> list[Found]:
-        return self._main(each for each in self._candidates((program,), path) if each[0].owner == owner)
-
-    def _candidates(self, programs: Sequence[str], path: str) -> Iterable[tuple[ObservedProcess, int, str | None]]:
-        """Live processes, with the id of their parent and the path of their pid file.
+    def _candidates(self, wanted: Whose | None = None) -> list[tuple[ObservedProcess, int, str | None]]:
+        """Live processes of ours, with the id of their parent and the path of their pid file.
 
         Args:
-            path: stands in their command lines; hundreds of others need not be taken apart then.
+            wanted: whose; default everybody's.
         """
-        for pid, argv in proc.command_lines(programs, path):
-            program = os.path.basename(argv[0])
-            owner, pid_file = self._owner(program, argv)
-            now = proc.status(pid) if owner is not None else None
-            if owner is not None and now is not None and now.is_alive:
-                seen = ObservedProcess(program=program, owner=owner, pid=pid, argv=argv, started=now.started)
-                yield seen, now.parent, pid_file
+        before, whose, found = self._whose, dict[proc.Entry, Whose](), []
+        for entry in proc.entries():
+            its = before.get(entry)
+            # One that is an instance's never becomes another's. What it may become is no instance's at all (dnsmasq
+            # runs scripts), so those that are wanted are read, whatever is remembered; and so are all unknown ones.
+            if its is None or wanted in (None, its):
+                argv = proc.command_line(entry[0])
+                program = os.path.basename(argv[0]) if argv else ""
+                owner, pid_file = self._owner(program, argv)
+                if owner is None:
+                    continue
+                its = program, owner
+                now = proc.status(entry[0]) if wanted in (None, its) else None
+                if now is not None and now.is_alive:
+                    seen = ObservedProcess(program=program, owner=owner, pid=entry[0], argv=argv, started=now.started)
+                    found.append((seen, now.parent, pid_file))
+            whose[entry] = its
+        # Another thread's is as good: what is forgotten is read again.
+        self._whose = whose
+        return found
 
     def _owner(self, program: str, argv: tuple[str, ...]) -> tuple[str | None, str | None]:
+        if program not in (DNSMASQ, HAPROXY):
+            return None, None
         if program == DNSMASQ:
             line = parse_command_line(argv)
             key = line.instance_key(self._dhcp_confs)

@@ -1,0 +1,173 @@
+"""One socket to the kernel's rtnetlink (rtnetlink(7)): requests, acknowledgements, dumps.
+
+pyroute2's classes say how a message looks; sending and receiving is done here, without its asyncio core, which makes a
+look eight times as dear (docs/decisions/0008).  A socket belongs to the namespace that it was opened in,
+whoever uses it afterwards; one thread at a time.  Everything may raise pyroute2's NetlinkError, or OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
+
+# include/uapi/linux: netlink.h, socket.h
+_NLMSG_ERROR: Final = 2
+_NLMSG_DONE: Final = 3
+_REQUEST: Final = 0x1
+_ACK: Final = 0x4
+_DUMP: Final = 0x300
+_DUMP_INTERRUPTED: Final = 0x10
+_ACK_CAPPED: Final = 0x100
+_ACK_HAS_WORDS: Final = 0x200
+_SOL_NETLINK: Final = 270
+_CAP_ACK: Final = 10
+_EXT_ACK: Final = 11
+_GET_STRICT_CHK: Final = 12
+_WORDS: Final = 1
+_HEADER: Final = struct.Struct("=IHHII")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+
+# Seconds; the kernel answers at once or not at all.
+_PATIENCE: Final = 10
+# A dump during which something changed is asked for again; on a host that never rests, no more often than that.
+_MOST_DUMPS: Final = 20
+_BUFFER: Final = 1 << 17
+
+
+class Rtnetlink:
+    """A socket of the namespace that the calling thread is in; a context manager."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.settimeout(_PATIENCE)
+        self._sequence = 0
+        self._interrupted = False
+        for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
+            # An older kernel filters less, and says less; what is asked for is looked at here again.
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(_SOL_NETLINK, option, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
+    @property
+    def descriptor(self) -> int:
+        """Of the socket; an ioctl on it is about the socket's namespace (netdevice(7))."""
+        return self._socket.fileno()
+
+    def change(self, kind: int, message: Any, flags: int = 0) -> None:
+        """Ask for a change, and wait until it is made.
+
+        Args:
+            kind: RTM_NEW... or RTM_DEL...; flags: NLM_F_CREATE, NLM_F_EXCL...
+            message: one of pyroute2's; used up.
+        """
+        sequence = self._send(kind, _REQUEST | _ACK | flags, message)
+        for _ in self._answers(sequence):
+            pass
+
+    def get(self, kind: int, message: Any) -> bytes:
+        """Ask for one object; its message, with the header.
+
+        Raises:
+            NetlinkError: ENODEV where there is none.
+        """
+        return next(self._answers(self._send(kind, _REQUEST, message)))
+
+    def dump(self, kind: int, message: Any) -> list[bytes]:
+        """Ask for all objects that `message` does not rule out; older kernels give all there are.
+
+        Raises:
+            OSError: EBUSY, where they did not stay the same for the length of a look.
+        """
+        sequence = self._send(kind, _REQUEST | _DUMP, message)
+        for _ in range(_MOST_DUMPS):
+            self._interrupted = False
+            answers = list(self._answers(sequence))
+            if not self._interrupted:
+                return answers
+            sequence = self._send_again(message)
+        raise OSError(errno.EBUSY, "the kernel's tables change faster than they can be read")
+
+    def _send(self, kind: int, flags: int, message: Any) -> int:
+        message["header"]["type"], message["header"]["flags"] = kind, flags
+        message.encode()
+        return self._send_again(message)
+
+    def _send_again(self, message: Any) -> int:
+        self._sequence += 1
+        struct.pack_into("=I", message.data, 8, self._sequence)
+        self._socket.send(message.data)
+        return self._sequence
+
+    def _answers(self, sequence: int) -> Iterator[bytes]:
+        """The messages that answer a request, to the last one or the acknowledgement."""
+        while True:
+            try:
+                data = self._socket.recv(_BUFFER)
+            except TimeoutError:
+                raise OSError(errno.ETIMEDOUT, "the kernel does not answer") from None
+            offset = 0
+            while offset < len(data):
+                length, kind, flags, answered, _ = _HEADER.unpack_from(data, offset)
+                message = data[offset : offset + length]
+                offset += (length + 3) & ~3
+                if answered != sequence:
+                    continue  # an answer that came too late
+                self._interrupted |= bool(flags & _DUMP_INTERRUPTED)
+                if kind in (_NLMSG_ERROR, _NLMSG_DONE):
+                    _check(message, flags)
+                    return
+                yield message
+
+
+def fields(message: bytes, form: struct.Struct) -> tuple[Any, ...]:
+    """The fixed part of a message, without taking the rest apart."""
+    return form.unpack_from(message, _HEADER.size)
+
+
+def only(message: bytes, form: struct.Struct, attributes: frozenset[int]) -> bytes:
+    """A message without the attributes that nobody here reads: a link has fifty, and each costs pyroute2 8 us."""
+    offset = _HEADER.size + form.size
+    parts = [message[:offset]]
+    while offset + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, offset)
+        end = offset + max((length + 3) & ~3, _ATTRIBUTE.size)
+        if kind in attributes:
+            parts.append(message[offset:end])
+        offset = end
+    whole = b"".join(parts)
+    return struct.pack("=I", len(whole)) + whole[4:]
+
+
+def _check(message: bytes, flags: int) -> None:
+    """Raise what the kernel refused; both kinds of a last message begin with a negative errno, or 0."""
+    number = -struct.unpack_from("=i", message, _HEADER.size)[0] if len(message) >= _HEADER.size + 4 else 0
+    if number:
+        words = _words(message) if flags & _ACK_HAS_WORDS and flags & _ACK_CAPPED else ""
+        raise NetlinkError(number, f"{os.strerror(number)} ({words})" if words else os.strerror(number))
+
+
+def _words(message: bytes) -> str:
+    """What the kernel says about a refusal (NLMSGERR_ATTR_MSG); it stands after the header of what was refused."""
+    offset = _HEADER.size + 4 + _HEADER.size
+    while offset + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, offset)
+        if kind == _WORDS:
+            return message[offset + _ATTRIBUTE.size : offset + length].rstrip(b"\0").decode("utf-8", "replace")
+        offset += max((length + 3) & ~3, _ATTRIBUTE.size)
+    return ""
