@@ -141,7 +141,7 @@ class Host:
         """A proxy that can be started at once."""
         network_id, proxy_id = f"net-{number}", f"router-{number}"
         path = f"{self.proxy_config_dir}/{proxy_id}.conf"
-        pid_path = f"{self.proxy_config_dir}/{proxy_id}.pid.haproxy"
+        pid_path = f"{self.proxy_config_dir}/pids/{proxy_id}.pid.haproxy"
         config = (
             f"global\n    maxconn 64\n    nbthread 2\n    pidfile {pid_path}\n    daemon\n"
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"

@@ -118,6 +118,8 @@ class LinuxProcessControl:
             right = [each for each in right if _has_config(each, spec, digest)]
             if pid := self._keep_one(running, right, what):
                 return pid
+            # haproxy does not make it, and no file of ours is ever written there.
+            os.makedirs(os.path.dirname(spec.pid_path), mode=0o755, exist_ok=True)
             try:
                 start_daemon(
                     spec.argv,
