@@ -1,6 +1,7 @@
 """Neutron's API v2.0 over HTTP: from requests to operations, and from refusals to answers.
 
-Handlers do their database work inline: one request at a time, one transaction each.
+Bodies are read on the event loop; everything else is done in worker threads, one transaction for each request, so that
+connections are kept alive however long a transaction takes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import sqlalchemy as sa
 from pydantic_core import from_json
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -39,7 +41,7 @@ MAX_BODY: Final = 16 * 1024 * 1024
 MAX_BULK: Final = 5000
 _REVISION: Final = re.compile(r"revision_number=(\d{1,15})")
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request, Wire], Response]
 
 
 def make_app(neutron: Neutron, more: list[BaseRoute]) -> ASGIApp:
@@ -95,7 +97,8 @@ class Guard:
 def _route(path: str, method: str, handler: Handler) -> Route:
     async def endpoint(request: Request) -> Response:
         try:
-            return await handler(request)
+            body = await _body(request) if method in ("POST", "PUT") else {}
+            return await run_in_threadpool(handler, request, body)
         except ApiError as error:
             return JSONResponse(error.body(), error.status)
         except sa.exc.OperationalError as error:
@@ -165,18 +168,18 @@ class Collection:
             raise not_found(self._resource.kind, id)
         return found[0]
 
-    async def _list(self, request: Request) -> Response:
+    def _list(self, request: Request, body: Wire) -> Response:
         url = str(request.url.replace(query=""))
         with self._neutron.transaction() as tx:
             return JSONResponse(list_resource(tx, self._resource, request.query_params.multi_items(), url))
 
-    async def _show(self, request: Request) -> Response:
+    def _show(self, request: Request, body: Wire) -> Response:
         with self._neutron.transaction() as tx:
             found = self._get(tx, request.path_params["id"])
         return JSONResponse({self._resource.name: public(found, request.query_params.getlist("fields"))})
 
-    async def _create(self, request: Request) -> Response:
-        name, plural, body = self._resource.name, self._resource.plural, await _body(request)
+    def _create(self, request: Request, body: Wire) -> Response:
+        name, plural = self._resource.name, self._resource.plural
         assert self._resource.create is not None
         assert self._resource.create_body is not None
         if set(body) not in ({name}, {plural}):
@@ -197,8 +200,8 @@ class Collection:
             made = [public(self._resource.create(tx, each)) for each in wanted]
         return JSONResponse({plural: made} if bulk else {name: made[0]}, 201)
 
-    async def _update(self, request: Request) -> Response:
-        name, body = self._resource.name, await _body(request)
+    def _update(self, request: Request, body: Wire) -> Response:
+        name = self._resource.name
         if set(body) != {name}:
             raise ApiError("HTTPBadRequest", f"The body must be an object with one member, {name}")
         changes = bodies.read(self._resource.update_body, body[name], name)
@@ -208,7 +211,7 @@ class Collection:
             changed = public(self._resource.update(tx, id, changes))
         return JSONResponse({name: changed})
 
-    async def _delete(self, request: Request) -> Response:
+    def _delete(self, request: Request, body: Wire) -> Response:
         id = request.path_params["id"]
         with self._neutron.transaction() as tx:
             self._check_revision(request, tx, id)
@@ -245,28 +248,28 @@ class AgentNetworks:
             _route("/v2.0/networks/{id}/dhcp-agents", "GET", self._agents),
         ]
 
-    async def _networks(self, request: Request) -> Response:
+    def _networks(self, request: Request, body: Wire) -> Response:
         with self._neutron.transaction() as tx:
             agent = agent_row(tx, request.path_params["id"])
             mine = sa.select(bindings.c.network_id).where(bindings.c.agent_id == agent["id"])
             found = find_networks(tx, networks.c.id.in_(mine))
         return JSONResponse({"networks": [public(each) for each in found]})
 
-    async def _agents(self, request: Request) -> Response:
+    def _agents(self, request: Request, body: Wire) -> Response:
         with self._neutron.transaction() as tx:
             network = get_network(tx, request.path_params["id"])
             hosting = sa.select(bindings.c.agent_id).where(bindings.c.network_id == network["id"])
             found = find_agents(tx, agents.c.id.in_(hosting))
         return JSONResponse({"agents": found})
 
-    async def _add(self, request: Request) -> Response:
-        wanted = bodies.read(bodies.AgentNetwork, await _body(request), "")
+    def _add(self, request: Request, body: Wire) -> Response:
+        wanted = bodies.read(bodies.AgentNetwork, body, "")
         with self._neutron.transaction() as tx:
             agent = agent_row(tx, request.path_params["id"])
             scheduling.add_network(tx, agent, get_network(tx, wanted["network_id"])["id"])
         return JSONResponse(None, 201)
 
-    async def _remove(self, request: Request) -> Response:
+    def _remove(self, request: Request, body: Wire) -> Response:
         with self._neutron.transaction() as tx:
             agent = agent_row(tx, request.path_params["id"])
             scheduling.remove_network(tx, agent, request.path_params["network_id"])
@@ -278,11 +281,11 @@ def _version(request: Request) -> Wire:
     return {"id": "v2.0", "status": "CURRENT", "links": links}
 
 
-async def _versions(request: Request) -> Response:
+def _versions(request: Request, body: Wire) -> Response:
     return JSONResponse({"versions": [_version(request)]})
 
 
-async def _resources(request: Request) -> Response:
+def _resources(request: Request, body: Wire) -> Response:
     """Neutron's list of resources, and the version too: clients that are given this as the endpoint look for it."""
     root = f"{request.base_url}v2.0"
     listed = [
@@ -297,11 +300,11 @@ def _described(alias: str) -> Wire:
     return {"alias": alias, "name": EXTENSIONS[alias], "description": "", "links": [], "updated": updated}
 
 
-async def _extensions(request: Request) -> Response:
+def _extensions(request: Request, body: Wire) -> Response:
     return JSONResponse({"extensions": [_described(alias) for alias in sorted(EXTENSIONS)]})
 
 
-async def _extension(request: Request) -> Response:
+def _extension(request: Request, body: Wire) -> Response:
     alias = request.path_params["id"]
     if alias not in EXTENSIONS:
         raise not_found("Extension", alias)

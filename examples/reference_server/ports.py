@@ -57,19 +57,23 @@ def create_port(tx: Transaction, attributes: Wire) -> Wire:
         attributes: of `bodies.PortCreate`; without fixed_ips it gets one IPv4 and one IPv6 address.
     """
     network_id = attributes["network_id"]
-    network = tx.row(sa.select(networks).where(networks.c.id == network_id))
-    if network is None:
+
+    def network() -> list[Wire]:
+        return tx.once("network", network_id, lambda: find_networks(tx, networks.c.id == network_id))
+
+    if not network():
         raise not_found("Network", network_id)
     row: Wire = {"device_owner": "", "device_id": "", "host_id": "", **attributes}
     requested = row.pop("fixed_ips", None)
-    row["project_id"] = row.get("project_id") or network["project_id"]
+    row["project_id"] = row.get("project_id") or network()[0]["project_id"]
     row["mac_address"] = _mac_address(tx, network_id, row.get("mac_address"))
     row["extra_dhcp_opts"] = _merged([], row.get("extra_dhcp_opts", []))
-    its_subnets = _subnets(tx, network_id)
+    its_subnets = tx.once("subnets", network_id, lambda: _subnets(tx, network_id))
     addresses = allocate(
         tx, its_subnets, requested, mac=row["mac_address"], owner=row["device_owner"], host=row["host_id"]
     )
-    served_by = hosting(tx, network_id) if row["device_id"] == RESERVED else schedule(tx, network_id)
+    find_agents = hosting if row["device_id"] == RESERVED else schedule
+    served_by = tx.once(find_agents.__name__, network_id, lambda: find_agents(tx, network_id))
     waits = bool(served_by) and _waits_for_dhcp(its_subnets, row["device_owner"], addresses)
     row |= {
         "id": str(uuid.uuid4()),
@@ -84,7 +88,7 @@ def create_port(tx: Transaction, attributes: Wire) -> Wire:
     _store_addresses(tx, row["id"], addresses)
     port = port_view(row, addresses, tx.options.dns_domain)
     if hosts := [agent["host"] for agent in served_by if agent["admin_state_up"]]:
-        whole = {**port, "network": find_networks(tx, networks.c.id == network_id)[0]}
+        whole = {**port, "network": network()[0]}
         tx.tell(hosts[:-1], "port_create_end", {"port": whole})
         tx.cast(hosts[-1], "port_create_end", {"port": whole}, priority=PRIORITY_PORT_CREATE_HIGH)
     return port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ DHCP_AGENT: Final = "DHCP agent"
 RESERVED: Final = "reserved_dhcp_port"
 
 
-@cache
+@lru_cache(maxsize=8192)
 def dhcp_device_id(host: str, network_id: str) -> str:
     """device_id of the DHCP port of the agent on `host`."""
     return Settings(host=host).dhcp_device_id(network_id)
@@ -78,6 +78,7 @@ def schedule_for(tx: Transaction, agent: Wire) -> None:
 def bind(tx: Transaction, network_id: str, agent: Wire) -> None:
     """Give a network to an agent, without a word."""
     tx.db.execute(sa.insert(bindings).values(network_id=network_id, agent_id=agent["id"]))
+    tx.memo.clear()
 
 
 def add_network(tx: Transaction, agent: Wire, network_id: str) -> None:

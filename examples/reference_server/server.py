@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +27,15 @@ from reference_server.options import OptionError, Options
 from reference_server.plugin import DhcpPlugin
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn raises them again at its end, which would be ours before anything is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
 
 
 class ReferenceServer:
@@ -63,7 +74,7 @@ class ReferenceServer:
             timeout_graceful_shutdown=0,
         )
         logging.getLogger("uvicorn.error").addFilter(_is_news)
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
@@ -105,6 +116,9 @@ class ReferenceServer:
         self.close()
 
     async def _serve(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
         watch = asyncio.create_task(self._look_after_agents())
         try:
             await self._server.serve(sockets=[self._socket])

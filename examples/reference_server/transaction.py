@@ -5,7 +5,7 @@ Neutron's priorities of notifications live here (neutron.api.rpc.agentnotifiers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ class Transaction:
         now: seconds since the epoch.
         free_from: subnet id to an address below which none was free in its first pool; forgotten on a rollback.
         notices: what to tell, in order, after the commit.
+        memo: what `once` has found.
     """
 
     db: sa.Connection
@@ -55,11 +56,21 @@ class Transaction:
     now: float
     free_from: dict[str, int]
     notices: list[Notice] = field(factory=list)
+    memo: dict[tuple[str, str], list[Wire]] = field(factory=dict)
 
     @property
     def timestamp(self) -> str:
         """Now, as resources carry it."""
         return datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def once(self, what: str, id: str, find: Callable[[], list[Wire]]) -> list[Wire]:
+        """What `find` found when it was first asked for in this transaction: many ports are created in one.
+
+        For the creation of ports alone, which changes nothing of networks but their agents (`scheduling.bind`).
+        """
+        if (what, id) not in self.memo:
+            self.memo[what, id] = find()
+        return self.memo[what, id]
 
     def rows(self, query: sa.Executable) -> list[Wire]:
         """All rows, as dicts that belong to the caller."""

@@ -84,7 +84,7 @@ def test_sigterm_ends_it_in_less_than_a_second(tmp_path: Path) -> None:
         api.network()  # this connection stays open
         begin = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
+        assert process.wait(timeout=10) == 0
         assert time.monotonic() - begin < 1.0
         api.connection.close()
 
