@@ -129,7 +129,7 @@ class ReferenceServer:
         while True:
             await asyncio.sleep(min(self.options.agent_down_time / 2, 30.0))
             try:
-                for network_id in self.neutron.fail_over():
+                for network_id in await asyncio.to_thread(self.neutron.fail_over):
                     _LOG.warning("the agent of network %s is down: another one serves it", network_id)
             except Exception:
                 _LOG.exception("networks of dead agents cannot be moved; tried again later")
