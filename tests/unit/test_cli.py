@@ -214,8 +214,8 @@ class TestUsage:
         "argv, message",
         [
             ([], "dhcpcore: the following arguments are required: COMMAND; see dhcpcore --help\n"),
-            (["plan"], "dhcpcore plan: the following arguments are required: --current, --desired; see dhcpcore plan"),
-            (["plan", "--cur", "x"], "dhcpcore plan: the following arguments are required: --current, --desired; "),
+            (["plan", "--only"], "dhcpcore plan: argument --only: expected one argument; see dhcpcore plan --help"),
+            (["plan", "--cur", "x"], "dhcpcore: unrecognized arguments: --cur x; see dhcpcore --help"),
             (["render"], "dhcpcore render: give a network.json and --out DIR, or --jsonl; see dhcpcore render"),
             (
                 ["render", "--jsonl", "n.json", "--no-ipv6"],
@@ -232,7 +232,9 @@ class TestUsage:
         assert out == ""
         assert err.startswith(message)
 
-    @pytest.mark.parametrize("argv", [["--help"], ["render", "--help"], ["plan", "--help"]])
+    @pytest.mark.parametrize(
+        "argv", [["--help"], *([name, "--help"] for name in ("agent", "apply", "plan", "render", "status"))]
+    )
     def test_help_has_examples(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as ended:
             main(argv)

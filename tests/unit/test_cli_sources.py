@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
 from dhcpcore_adapters.agent.options import AgentOptions
+from dhcpcore_adapters.cli import sources
 from dhcpcore_adapters.cli.errors import CommandError
 from dhcpcore_adapters.cli.sources import Sources, add_source_options, sources_of
 
@@ -223,9 +225,28 @@ class TestTogether:
             f"{ini}: transport_url is read and has no effect: transport in [dhcpcore] is the way to the server",
         )
 
+    def test_who_speaks_with_the_server_must_know_where_it_is(self) -> None:
+        with pytest.raises(CommandError, match=r"nothing says where the server is: set url in the table \[dhcpcore\."):
+            parsed("-o", "host=a").read_for_server()
+        assert parsed("-o", "dhcpcore.transport_options.url=x").read_for_server().settings.host
+        assert parsed("-o", "dhcpcore.transport=my:T").read_for_server().options.transport == "my:T"
+
     def test_they_are_read_anew_each_time(self, tmp_path: Path) -> None:
         path = write(tmp_path, "a.toml", "host = 'one'")
         sources = parsed("--config", path)
         assert sources.read().settings.host == "one"
         write(tmp_path, "a.toml", "host = 'two'")
         assert sources.read().settings.host == "two"
+
+
+def test_the_manual_has_every_option_that_is_not_honoured_and_every_option_of_our_group() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    _, _, own = manual.partition("## [dhcpcore]")
+    own, _, unhonoured = own.partition("## Read, and without effect")
+    rows = re.findall(r"^- (`.+?`): (.+)$", unhonoured, re.MULTILINE)
+    told = {name: instead for names, instead in rows for name in re.findall(r"`(\w+)`", names)}
+    instead = dict(sources._INSTEAD)
+    assert told.keys() == {*instead, "transport_url", "control_exchange"}
+    for name, text in instead.items():
+        assert told[name].replace("`", "").replace("in transport_options", "in [dhcpcore.transport_options]") == text
+    assert re.findall(r"^\| `dhcpcore\.(\w+)`", own, re.MULTILINE) == list(AgentOptions.__annotations__)

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from dhcpcore_adapters.cli import plan, render
+from dhcpcore_adapters.cli import agent, apply, asking, plan, render, status
 from dhcpcore_adapters.cli.arguments import Parser, ShowVersion
 from dhcpcore_adapters.cli.errors import FAILED, CommandError
 from dhcpcore_adapters.cli.terminal import Terminal
@@ -25,18 +25,19 @@ examples:
   dhcpcore render --jsonl < requests > answers      one request a line, for programs in other languages
   dhcpcore plan --current served.json --desired wanted.json
                                                     what a DHCP agent would do, and why; it does nothing
+  dhcpcore agent --config agent.toml                serve DHCP on this host; then: dhcpcore status --config agent.toml
 """
 
 
 def _parser() -> Parser:
     parser = Parser(
         prog="dhcpcore",
-        description="Render dnsmasq's files for networks of OpenStack Neutron, or any controller like it, and plan.",
+        description="DHCP with dnsmasq for networks of OpenStack Neutron, or a controller like it.",
         epilog=_EXAMPLES,
     )
     parser.add_argument("--version", action=ShowVersion)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (render, plan):
+    for command in (agent, status, asking, apply, plan, render):
         command.add(commands)
     return parser
 

@@ -1,4 +1,7 @@
-"""``dhcpcore plan``: what a DHCP agent would do, and why.  Touches nothing."""
+"""``dhcpcore plan``: what a DHCP agent would do, and why.  Touches nothing.
+
+Between two lists of networks it is pure; with --observe it looks at this host and asks the server, and only reads.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from dhcpcore import Listing, Network, PayloadError, SettingsError, parse_networ
 from dhcpcore_adapters.cli.arguments import add_host_options
 from dhcpcore_adapters.cli.documents import read_json
 from dhcpcore_adapters.cli.errors import CommandError
+from dhcpcore_adapters.cli.live import Live, live
+from dhcpcore_adapters.cli.once import Once
+from dhcpcore_adapters.cli.sources import add_source_options
 from dhcpcore_adapters.cli.terminal import Terminal
 
 CHANGES: Final = 2
@@ -22,6 +28,7 @@ exit codes: 0 done; 1 error; with --detailed-exitcode 0 no changes, 1 error, 2 c
 examples:
   dhcpcore plan --current served.json --desired wanted.json
   dhcpcore plan --current served.json --desired wanted.json --only 5a1c... --json
+  dhcpcore plan --observe --config /etc/dhcpcore/agent.toml
 """
 
 
@@ -30,12 +37,18 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "plan",
         help="list what a DHCP agent would do, and why",
-        description="List what a DHCP agent that serves the networks of A would do when the server wants those of B.",
+        description="List what a DHCP agent that serves the networks of A would do when the server wants those of B;"
+        " or, with --observe, what an agent would do on this host now.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--current", metavar="A.json", required=True, help="list of networks in wire form: served now")
-    parser.add_argument("--desired", metavar="B.json", required=True, help="the same: what the server wants")
+    parser.add_argument("--current", metavar="A.json", help="list of networks in wire form: served now")
+    parser.add_argument("--desired", metavar="B.json", help="the same: what the server wants")
     add_host_options(parser)
+    parser.add_argument(
+        "--observe",
+        action="store_true",
+        help="look at this host and ask the server, instead of reading A and B; changes nothing, and reports nothing",
+    )
     parser.add_argument(
         "--only",
         metavar="ID",
@@ -44,15 +57,58 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--json", action="store_true", help="the listing as JSON")
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 where there are changes")
+    add_source_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Do it; returns the exit code."""
+    _check(options)
+    if options.observe:
+        with live(options, terminal, exclusive=False) as world:
+            return plan_observed(world, options, terminal)
     with terminal.progress() as progress:
         current, desired = _both(options.current, options.desired)
         progress.show(f"planning for {max(len(current), len(desired)):,} networks")
         listing = _listing(options, current, desired, terminal)
+    return _show(listing, options, terminal)
+
+
+def plan_observed(world: Live, options: argparse.Namespace, terminal: Terminal) -> int:
+    """The command with --observe, in a world that is there."""
+    once = Once(world.adapters, world.settings, world.capabilities, only=options.only)
+    with terminal.progress() as progress:
+        once.look(lambda count: progress.show(f"looking: {count:,} questions answered"))
+        listing = once.listing(unbraked=True)
+    code = _show(listing, options, terminal)
+    for failure in once.failures:
+        terminal.say(f"{failure}; that network stays as it is until an agent can ask again")
+    for doubt in once.doubts():
+        terminal.say(doubt)
+    return code
+
+
+def _check(options: argparse.Namespace) -> None:
+    files = [name for name in ("current", "desired") if getattr(options, name) is not None]
+    live_only = [name for name, given in (("--config", options.files), ("-o", options.singles)) if given]
+    if options.observe:
+        wrong = [
+            f"--{name}" for name in (*files, *(n for n in ("settings", "host") if getattr(options, n) is not None))
+        ]
+        if wrong:
+            said = (
+                f"--observe takes no {', '.join(wrong)}: it reads this host, the server, and the settings of --config"
+            )
+            raise CommandError([said])
+    elif len(files) < 2:
+        raise CommandError(["expected --current A.json and --desired B.json, or --observe; see dhcpcore plan --help"])
+    elif live_only:
+        raise CommandError(
+            [f"{', '.join(live_only)}: only with --observe; between two files --settings has the options"]
+        )
+
+
+def _show(listing: Listing, options: argparse.Namespace, terminal: Terminal) -> int:
     if options.json:
         terminal.result(json.dumps(listing.to_json(), indent=2))
     else:

@@ -67,6 +67,20 @@ class Sources:
     singles: tuple[str, ...] = ()
     host: str = field(factory=socket.gethostname)
 
+    def read_for_server(self) -> Read:
+        """The same, for who speaks with the server.
+
+        Raises:
+            CommandError: as `read`; or nothing says where the server is.
+        """
+        read = self.read()
+        if read.options.transport == "websocket" and "url" not in read.options.transport_options:
+            example = "-o dhcpcore.transport_options.url=unix:///run/dhcpcore-server.sock"
+            raise CommandError(
+                [f"nothing says where the server is: set url in the table [dhcpcore.transport_options], or {example}"]
+            )
+        return read
+
     def read(self) -> Read:
         """Settings and options as they are written now.
 

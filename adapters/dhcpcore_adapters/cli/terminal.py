@@ -50,7 +50,7 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """One line to stderr, whatever a name from a file holds."""
-        self.err.write(f"dhcpcore: {_on_one_line(message)}\n")
+        self.err.write(f"dhcpcore: {on_one_line(message)}\n")
 
     def result(self, line: str) -> None:
         """One line to stdout."""
@@ -70,7 +70,7 @@ class Terminal:
         return Progress(err=self.err, live=self.live and not (beside_results and self.out.isatty()))
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """`text`, with line breaks and whatever else could steer a terminal escaped."""
     if text.isprintable():
         return text

@@ -1,0 +1,89 @@
+"""The live host and server, for commands that are no agent: adapters as an agent has them, a connection, a lock."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from attrs import frozen
+
+from dhcpcore import DhcpCoreError, HostCapabilities, Settings
+from dhcpcore_adapters.apply import Adapters
+from dhcpcore_adapters.cli.errors import CommandError
+from dhcpcore_adapters.cli.extras import needs_extra
+from dhcpcore_adapters.cli.sources import sources_of
+from dhcpcore_adapters.cli.terminal import Terminal
+
+
+@frozen(kw_only=True)
+class Live:
+    """What commands work with."""
+
+    adapters: Adapters
+    settings: Settings
+    capabilities: HostCapabilities
+
+
+@contextmanager
+def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) -> Iterator[Live]:
+    """The host and the server that the command line's settings tell of.
+
+    Args:
+        exclusive: hold the agent's lock meanwhile; refuse where an agent runs.
+
+    Raises:
+        CommandError: they cannot be had.
+    """
+    with needs_extra("agent"):
+        from dhcpcore_adapters.agent.build import build_adapters, build_driver, build_transport, host_capabilities
+        from dhcpcore_adapters.agent.lock import AgentLock, AlreadyRuns, refuse_stock_agent
+        from dhcpcore_adapters.process import probe_dnsmasq
+    settings, agent_options, notes = sources_of(options).read_for_server()
+    for note in notes:
+        terminal.say(note)
+    with ExitStack() as stack:
+        try:
+            transport = build_transport(settings, agent_options)
+            stack.callback(transport.close)
+            driver = build_driver(settings, agent_options)
+            capabilities = host_capabilities(probe_dnsmasq(), driver)
+            if exclusive:
+                refuse_stock_agent(settings.state_path)
+                lock = AgentLock(agent_options.place(agent_options.lock_file, settings))
+                stack.callback(lock.close)
+        except AlreadyRuns as error:
+            raise CommandError([f"{error}; an agent that runs is told to look again by `dhcpcore sync`"]) from None
+        except DhcpCoreError as error:
+            raise CommandError([str(error)]) from None
+        except OSError as error:
+            raise CommandError([f"{error.filename or 'the lock'}: {error.strerror}; run this as root"]) from None
+        reporter = _Bugs(terminal)
+        adapters = build_adapters(settings, agent_options, transport=transport, driver=driver, reporter=reporter)
+        transport.start(_Deaf())
+        yield Live(adapters=adapters, settings=settings, capabilities=capabilities)
+
+
+class _Bugs:
+    """Of what adapters report only their bugs are told: outcomes are what the command itself tells."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def report(self, message: str, /, **fields: object) -> None:
+        if "traceback" in fields:
+            self._terminal.say(f"{message}: {fields.get('call')}: {fields['error']}; please report it")
+
+
+class _Deaf:
+    """Listens to no notification: what is asked for is all that counts."""
+
+    def notified(self, method: str, payload: Any) -> None:
+        pass
+
+    def connected(self) -> None:
+        pass
+
+    def disconnected(self, reason: str) -> None:
+        pass
