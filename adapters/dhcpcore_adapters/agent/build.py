@@ -18,13 +18,14 @@ from dhcpcore_adapters.process import LinuxProcessControl
 from dhcpcore_adapters.rpc import Transport, load_transport
 
 
-def build_transport(settings: Settings, options: AgentOptions) -> Transport:
-    """The way to the server, not started.
+def build_transport(settings: Settings, options: AgentOptions, *, reporter: Reporter) -> Transport:
+    """The way to the server, not started; beside its own options every transport is given `host` and `reporter`.
 
     Raises:
         SettingsError: there is no such transport, or it does not take the options.
     """
-    return load_transport(options.transport, {"host": settings.host, **options.transport_options})
+    given = {"host": settings.host, "reporter": reporter}
+    return load_transport(options.transport, {**given, **options.transport_options})
 
 
 def build_driver(settings: Settings, options: AgentOptions) -> InterfaceDriver:

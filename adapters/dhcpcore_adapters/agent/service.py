@@ -6,6 +6,7 @@ raises ends the process, visibly: who watches over it starts it anew, and nothin
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import threading
@@ -59,7 +60,9 @@ class Service:
         self._options = options
         self._reporter = reporter
         self._read_again = read_again
-        self._transport = build_transport(settings, options) if transport is None else transport
+        if transport is None:
+            transport = build_transport(settings, options, reporter=reporter)
+        self._transport = transport
         driver = build_driver(settings, options)
         adapters = build_adapters(settings, options, transport=self._transport, driver=driver, reporter=reporter)
         self._clock = adapters.clock
@@ -95,7 +98,8 @@ class Service:
             lock = AgentLock(options.place(options.lock_file, settings))
             stack.callback(lock.close)
             stack.enter_context(self._signals())
-            control = ControlServer(options.place(options.control_socket, settings), self._commands())
+            path = options.place(options.control_socket, settings)
+            control = ControlServer(path, self._commands(), reporter=self._reporter)
             stack.callback(control.close)
             self._deaths = Deaths(DeathWatcher, tell=self._agent.put, clock=self._clock, reporter=self._reporter)
             stack.callback(self._deaths.close)
@@ -104,6 +108,9 @@ class Service:
             self._transport.start(self._agent)
             version = ".".join(map(str, self._capabilities.dnsmasq.version))
             self._reporter.report("agent started", host=settings.host, dnsmasq=version, state_path=settings.state_path)
+            # What was made so far lives as long as the agent: no collection has to look at it again.
+            gc.collect()
+            gc.freeze()
             while not self._ending.is_set():
                 if self._reload.is_set():
                     self._reload.clear()

@@ -45,7 +45,8 @@ def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) ->
         terminal.say(note)
     with ExitStack() as stack:
         try:
-            transport = build_transport(settings, agent_options)
+            reporter = _Bugs(terminal)
+            transport = build_transport(settings, agent_options, reporter=reporter)
             stack.callback(transport.close)
             driver = build_driver(settings, agent_options)
             capabilities = host_capabilities(probe_dnsmasq(), driver)
@@ -59,7 +60,6 @@ def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) ->
             raise CommandError([str(error)]) from None
         except OSError as error:
             raise CommandError([f"{error.filename or 'the lock'}: {error.strerror}; run this as root"]) from None
-        reporter = _Bugs(terminal)
         adapters = build_adapters(settings, agent_options, transport=transport, driver=driver, reporter=reporter)
         transport.start(_Deaf())
         yield Live(adapters=adapters, settings=settings, capabilities=capabilities)
