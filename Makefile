@@ -5,7 +5,7 @@
 #   PROFILE=...   Hypothesis profile for `make test`: default, ci or fuzz (ci: 1,000 examples for each property)
 #   SECONDS=n     how long `make fuzz` runs (60)
 #   COUNT=n       requests that `make parity` compares (20,000)
-#   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind parity and bench
+#   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind demo, parity and bench
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -22,7 +22,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint mutants fuzz parity bench wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz parity bench wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ lint: venv ## ruff, mypy --strict, import contracts, purity
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) -m pytest -q tests/unit/test_purity.py
+
+demo: ## watch it work: server, agent, dnsmasq and DHCP clients in namespaces of their own (ARGS="--json", "--keep")
+	@.ci/demo $(ARGS)
 
 mutants: venv ## bring bugs of other agents back, one at a time: each must be found by its test
 	PYTHONPATH=tests $(PY) -m mutants.run --workers $(WORKERS) $(ARGS)
