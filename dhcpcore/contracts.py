@@ -115,6 +115,14 @@ class NamespaceControl(Protocol):
         """Namespace, device, MTU, addresses and routes as told; addresses and routes of ours that are not told go."""
         ...
 
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        """Wait until no address of the device is tentative; those that failed duplicate address detection.
+
+        As ``address/length``, the way the kernel writes them.  An `AdapterError` where one stays tentative for longer
+        than detection takes (some seconds), or there is no such device.
+        """
+        ...
+
     def remove_device(self, namespace: str, device: str) -> None:
         """Unplug it on both sides.  None there is fine."""
         ...

@@ -234,18 +234,23 @@ class InstanceStarted:
 
     Attributes:
         pid: of the dnsmasq that serves now, where known.
-        dadfailed: the IPv6 metadata address failed duplicate address detection: another agent has it.
     """
 
     pid: int | None = None
-    dadfailed: bool = False
 
 
 @frozen(kw_only=True)
 class ProxyStarted:
-    """The answer to `StartProxy`."""
+    """The answer to `StartProxy`.
+
+    Attributes:
+        pid: of the haproxy that serves now, where known.
+        dadfailed: none was started, nor was one stopped: the IPv6 metadata address that it was to bind failed duplicate
+            address detection, as another agent has it.
+    """
 
     pid: int | None = None
+    dadfailed: bool = False
 
 
 Result = Network | Port | FetchedNetworks | InstanceStarted | ProxyStarted | ObservedHost | str | None

@@ -29,6 +29,7 @@ from dhcpcore.observed import (
     ObservedProcess,
     ObservedProxy,
 )
+from dhcpcore.render.isolation import METADATA_V6_ADDRESS
 from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
 
@@ -228,11 +229,18 @@ def _disable(action: actions.DisableInstance) -> Recipe[None]:
 
 
 def _start_proxy(action: actions.StartProxy) -> Recipe[events.ProxyStarted]:
+    spec = action.spec
+    if spec.bind_interface is not None:
+        # The address cannot be bound while it is tentative, and never when another agent has it. Asked before anything
+        # is stopped: what runs may be right already.
+        failed: Sequence[str] = yield Call("namespaces", "settled_addresses", (spec.namespace, spec.bind_interface))
+        if any(address.partition("/")[0] == METADATA_V6_ADDRESS for address in failed):
+            return events.ProxyStarted(dadfailed=True)
     # Stopped first: a crash between the file and the start must not leave the old one running beside the new text,
     # which would look as if it were right.
-    yield Call("processes", "stop_proxy", (action.network_id, action.spec.proxy_id))
-    yield Call("files", "write", (action.spec.config_path, action.spec.config))
-    pid: int = yield Call("processes", "start_proxy", (action.spec,))
+    yield Call("processes", "stop_proxy", (action.network_id, spec.proxy_id))
+    yield Call("files", "write", (spec.config_path, spec.config))
+    pid: int = yield Call("processes", "start_proxy", (spec,))
     return events.ProxyStarted(pid=pid)
 
 

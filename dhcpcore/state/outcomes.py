@@ -170,7 +170,10 @@ def _done_on_host(state: AgentState, action: actions.Action, result: events.Resu
         case actions.RemoveDevice():
             record = evolve(record, strays=tuple(name for name in record.strays if name != action.device))
         case actions.StartProxy():
-            record = evolve(record, proxy=_started_proxy(record, action, result, at))
+            if isinstance(result, events.ProxyStarted) and result.dadfailed:
+                record = _without_metadata_address(state, record, action, at)
+            else:
+                record = evolve(record, proxy=_started_proxy(record, action, result, at))
         case actions.StopProxy():
             if record.proxy is not None and record.proxy.proxy_id == action.proxy_id:
                 record = evolve(record, proxy=None)
@@ -193,7 +196,8 @@ def _applied(
             spec=action.spec,
             alive=started.pid is None or started.pid not in record.died,
             pid=started.pid,
-            dadfailed=started.dadfailed if starts or before is None else before.dadfailed,
+            # The address stays with the device, whatever serves on it.
+            dadfailed=before is not None and before.dadfailed and before.spec.device.name == action.spec.device.name,
             started_at=at,
             deaths=before.deaths if before is not None else 0,
         )
@@ -218,6 +222,21 @@ def _reloaded(state: AgentState, record: NetworkRecord, action: actions.ReloadIn
     view, least = action.spec.view, float(state.settings.bulk_reload_interval)
     more = view is not None and view.network is not record.desired
     return evolve(record, pace=pace.ended(record.pace, at, more=more, least=least))
+
+
+def _without_metadata_address(
+    state: AgentState, record: NetworkRecord, action: actions.StartProxy, at: float
+) -> NetworkRecord:
+    """Another agent has the IPv6 metadata address: no proxy of ours can bind it on that device."""
+    device = action.spec.bind_interface
+    failed = {key: served for key, served in record.served.items() if served.spec.device.name == device}
+    if not failed:
+        # Nothing serves on it any more, so there is nothing to remember it by; the same plan must not follow at once.
+        reason = f"the IPv6 metadata address of {device} failed duplicate address detection"
+        retry = backoff(state.settings, record.retry, at=at, reason=reason, jitter=0.0)
+        return evolve(record, retry=retry, observe=True)
+    marked = {key: evolve(served, dadfailed=True) for key, served in failed.items()}
+    return evolve(record, served=record.served.update(marked))
 
 
 def _started_proxy(record: NetworkRecord, action: actions.StartProxy, result: events.Result, at: float) -> ServedProxy:

@@ -171,9 +171,28 @@ class PlugsTwice(Broken):
             self.host.plug(spec.namespace, Device(name="tap-again", mac_address=spec.mac_address))
 
 
+class DoesNotWait(Broken):
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        return sorted(self.host.namespaces[namespace].devices[device].dadfailed)
+
+
+class TellsTentativeOnes(Broken):
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        tentative = sorted(self.host.namespaces[namespace].devices[device].tentative)
+        return tentative or super().settled_addresses(namespace, device)
+
+
+class SettlesWhatIsNotThere(Broken):
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        return super().settled_addresses(namespace, device) if self.host.device(namespace, device) else ()
+
+
 @pytest.mark.parametrize(
     "broken, law",
     [
+        (DoesNotWait, "test_tells_addresses_that_failed_detection"),
+        (TellsTentativeOnes, "test_addresses_settle"),
+        (SettlesWhatIsNotThere, "test_addresses_of_no_device"),
         (OnlyAddsAddresses, "test_changes_addresses"),
         (OnlyWhenMissing, "test_repairs"),
         (AddsAddressesAsTheyAreSpelt, "test_same_address_other_spelling"),

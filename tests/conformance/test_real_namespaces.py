@@ -166,6 +166,14 @@ class RealWorld(NamespaceControlWorld):
         (device,) = ip("-n", namespace, "link", "show", name)
         return device.get("ifalias")
 
+    def conflict(self, spec: DeviceSpec, address: str) -> None:
+        other = evolve(self.device(2), network_id=spec.network_id, addresses=(f"{address}/128",))
+        self.control.ensure_device(other)
+        deadline = time.monotonic() + 10
+        while "tentative" in run("ip", "-n", other.namespace, "address"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def setting(self, namespace: str, name: str) -> str | None:
         path = "/proc/sys/" + name.replace(".", "/")
         return run("nsenter", f"--net={RUN_NETNS / namespace}", "cat", path).strip()

@@ -6,6 +6,7 @@ How the device comes into its namespace is the interface driver's business.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,6 +26,10 @@ PREFIX: Final = "qdhcp-"
 # Before a device is plugged: a router advertisement of the tenant's must not find one that listens (Launchpad 1656386);
 # and dnsmasq may bind addresses before they are there (Neutron: set_ip_nonlocal_bind).
 _SETTINGS: Final = {"net.ipv6.conf.default.accept_ra": "0", "net.ipv4.ip_nonlocal_bind": "1"}
+# Seconds. The kernel waits up to one before it asks, and another one for an answer (RFC 4862, section 5.4); where there
+# are several addresses, each for itself.
+_DETECTION: Final = 5.0
+_PAUSE: Final = 0.05
 # Its index is the same in every namespace (linux/net/loopback.h).
 _LOOPBACK: Final = 1
 
@@ -52,6 +57,23 @@ class NetnsControl:
         with inside, refusals(f"device {spec.namespace}/{spec.name}"):
             self._driver.plug(spec, path)
             _set_up_device(inside, spec)
+
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        """Wait until no address of the device is tentative; those that failed duplicate address detection."""
+        path = self._namespaces.path(namespace)
+        with refusals(f"device {namespace}/{device}"), within(path, Netlink) as inside:
+            index = inside.index(device)
+            if index is None:
+                raise AdapterError(f"there is no device {namespace}/{device}; it has to be set up first")
+            deadline = time.monotonic() + _DETECTION
+            while inside.is_tentative(index):
+                if time.monotonic() >= deadline:
+                    raise AdapterError(
+                        f"device {namespace}/{device}: an address is still tentative after {_DETECTION:g} s; "
+                        "is the device plugged, and its other end up?"
+                    )
+                time.sleep(_PAUSE)
+            return layer3.texts(each for each in inside.addresses(index) if each.dadfailed)
 
     def remove_device(self, namespace: str, device: str) -> None:
         """Unplug it on both sides.  None there is fine."""

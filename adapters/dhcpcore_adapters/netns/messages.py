@@ -243,6 +243,17 @@ def read_link(told: bytes) -> Link:
     )
 
 
+def is_tentative(told: bytes, index: int) -> bool:
+    """Whether an address's message is about this link, and the address is under examination."""
+    _, _, flags, _, its = fields(told, _IFADDR)
+    return its == index and _is_tentative(flags)
+
+
+def _is_tentative(flags: int) -> bool:
+    # The kernel leaves the mark of an address under examination on one that failed.
+    return bool(flags & _IFA_F_TENTATIVE) and not flags & _IFA_F_DADFAILED
+
+
 def read_address(told: bytes, index: int) -> Address | None:
     """The value of an address's message, None where it is another link's."""
     family, _, _, _, its = fields(told, _IFADDR)
@@ -251,13 +262,11 @@ def read_address(told: bytes, index: int) -> Address | None:
     message = _decoded(ifaddrmsg, told)
     text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
     flags = message.get_attr("IFA_FLAGS") or message["flags"]
-    failed = bool(flags & _IFA_F_DADFAILED)
     return Address(
         value=ip_interface(f"{text}/{message['prefixlen']}"),
         label=message.get_attr("IFA_LABEL"),
-        # The kernel leaves the mark of an address under examination on one that failed.
-        tentative=bool(flags & _IFA_F_TENTATIVE) and not failed,
-        dadfailed=failed,
+        tentative=_is_tentative(flags),
+        dadfailed=bool(flags & _IFA_F_DADFAILED),
     )
 
 

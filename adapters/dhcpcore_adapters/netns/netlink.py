@@ -153,6 +153,11 @@ class Netlink:
         read = [messages.read_address(message, index) for message in told]
         return [address for address in read if address is not None]
 
+    def is_tentative(self, index: int) -> bool:
+        """Whether duplicate address detection runs for an address of the device; cheaper than `addresses`."""
+        told = self._socket.dump(_RTM_GETADDR, messages.addresses_of(index))
+        return any(messages.is_tentative(message, index) for message in told)
+
     def add_address(self, index: int, address: Interface, label: str | None = None) -> None:
         """Add one; there already is fine."""
         # dnsmasq tells clients the broadcast address that the device has (option 28).

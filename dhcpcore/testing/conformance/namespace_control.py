@@ -105,6 +105,10 @@ class NamespaceControlWorld(ABC):
         """That attribute, as it is now."""
         raise Unsupported("this world's devices have no foreign attributes")
 
+    def conflict(self, spec: DeviceSpec, address: str) -> None:
+        """Let another host on a device's network have an IPv6 address (without length); the device is not there yet."""
+        raise Unsupported("this world has no other hosts")
+
     def setting(self, namespace: str, name: str) -> str | None:
         """A sysctl inside a namespace, e.g. ``net.ipv4.ip_nonlocal_bind``."""
         raise Unsupported("this world cannot read sysctls")
@@ -361,6 +365,42 @@ class NamespaceControlConformance:
         ensure_equal(world.state(spec.namespace, spec.name), None, "the device went")
         fresh.remove_namespace(spec.namespace)
         ensure(spec.namespace not in world.namespaces(), "the namespace went")
+
+    def test_addresses_settle(self, world: NamespaceControlWorld) -> None:
+        """Afterwards no address is tentative: each may be bound, or failed detection; asked again, it is the same."""
+        spec = world.device(1)
+        spec = evolve(spec, addresses=(*spec.addresses, "fd77::2/64", "fe80::a9fe:a9fe/128"))
+        world.control.ensure_device(spec)
+        for control in (world.control, world.reopen()):
+            ensure_equal(list(control.settled_addresses(spec.namespace, spec.name)), [], "addresses that failed")
+            seen = _observed(world.control, spec)
+            ensure(seen is not None and not seen.tentative, "no address is tentative afterwards", observed=seen)
+
+    def test_tells_addresses_that_failed_detection(self, world: NamespaceControlWorld) -> None:
+        """Of the addresses that another host has, and of no others, it is told that they failed; asked at once."""
+        spec = world.device(1)
+        spec = evolve(spec, addresses=(*spec.addresses, "fd77::2/64", "fe80::a9fe:a9fe/128"))
+        world.conflict(spec, "fe80::a9fe:a9fe")
+        world.control.ensure_device(spec)
+        for control in (world.control, world.reopen()):
+            failed = list(control.settled_addresses(spec.namespace, spec.name))
+            ensure_equal(failed, ["fe80::a9fe:a9fe/128"], "addresses that failed detection")
+            world.control.ensure_device(spec)
+        seen = _observed(world.control, spec)
+        ensure(
+            seen is not None and list(seen.dadfailed) == ["fe80::a9fe:a9fe/128"],
+            "an address that failed is observed as such, and left at that",
+            observed=seen,
+        )
+
+    def test_addresses_of_no_device(self, world: NamespaceControlWorld) -> None:
+        """Where there is no device, no address can be said to be settled."""
+        spec = world.device(1)
+        with adapter_error("the addresses of a device in no namespace"):
+            world.control.settled_addresses(spec.namespace, spec.name)
+        world.control.ensure_device(spec)
+        with adapter_error("the addresses of a device that is not there"):
+            world.control.settled_addresses(spec.namespace, "no-such-device")
 
     def test_what_the_kernel_refuses(self, world: NamespaceControlWorld) -> None:
         """What cannot be done is an AdapterError, and the next call works."""

@@ -170,6 +170,9 @@ class MemoryNamespaceControlWorld(NamespaceControlWorld):
         device = self.machine.device(namespace, name)
         return None if device is None else dict(device.foreign)
 
+    def conflict(self, spec: DeviceSpec, address: str) -> None:
+        self.machine.dad_conflicts.add(address)
+
     def setting(self, namespace: str, name: str) -> str | None:
         return self.machine.namespaces[namespace].settings.get(name)
 

@@ -70,8 +70,8 @@ class MemoryNamespaceControl:
         for address in wanted:
             if address not in device.addresses:
                 device.addresses.append(address)
-                if address.partition("/")[0] in host.dad_conflicts:
-                    device.dadfailed.add(address)
+                if ":" in address:
+                    device.tentative.add(address)
                 changing("setting its routes")
         families = {route.ip_version for route in spec.routes}
         if any(route.ip_version not in families for route in device.routes):
@@ -82,6 +82,21 @@ class MemoryNamespaceControl:
             device.add_route(route)
             if sorted(before, key=str) != sorted(device.routes, key=str):
                 changing("done with a route")
+
+    def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
+        """Those that failed detection; it takes no time here."""
+        with self._host.faults.call("netns.settled_addresses", f"{namespace}/{device}"):
+            found = self._host.device(namespace, device)
+            if found is None:
+                raise AdapterError(f"there is no device {namespace}/{device}")
+            self._detect(found)
+            return sorted(found.dadfailed)
+
+    def _detect(self, device: Device) -> None:
+        """Duplicate address detection comes to its end."""
+        conflicts = self._host.dad_conflicts
+        device.dadfailed |= {each for each in device.tentative if each.partition("/")[0] in conflicts}
+        device.tentative.clear()
 
     def remove_device(self, namespace: str, device: str) -> None:
         """Unplug it."""
@@ -112,6 +127,8 @@ class MemoryNamespaceControl:
                 if not namespace.devices:
                     observed.append(ObservedDevice(namespace=name))
                 for _, device in sorted(namespace.devices.items()):
+                    # The time since it was set up was long enough.
+                    self._detect(device)
                     observed.append(
                         ObservedDevice(
                             namespace=name,
