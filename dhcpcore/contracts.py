@@ -112,7 +112,10 @@ class NamespaceControl(Protocol):
     """Namespaces and devices."""
 
     def ensure_device(self, spec: DeviceSpec) -> None:
-        """Namespace, device, MTU, addresses and routes as told; addresses and routes of ours that are not told go."""
+        """Namespace, device, MTU, addresses and routes as told; addresses and routes of ours that are not told go.
+
+        Where the namespace is `DeviceSpec.shared`, the IPv4 metadata address has a label that is not the device's name.
+        """
         ...
 
     def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
