@@ -46,7 +46,10 @@ def change(
             reasons=(*reasons, *device),
         )
     if device:
-        return UpdateDevice(key=spec.key, spec=evolve(served.spec, device=spec.device), reasons=device)
+        # As long as it runs with a command line for company, its addresses are labelled for company too.
+        shared = served.spec.device.shared or spec.device.shared
+        told = evolve(served.spec, device=evolve(spec.device, shared=shared))
+        return UpdateDevice(key=spec.key, spec=told, reasons=device)
     if served.leases is not None and spec.view is not None:
         stale = stale_leases(served.leases, spec.view)
         if stale:

@@ -129,7 +129,7 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         host=MISSING if found.host is None else found.host,
         addn_hosts=MISSING if found.addn_hosts is None else found.addn_hosts,
         opts=MISSING if found.opts is None else found.opts,
-        device=_device(known, found, device, namespace),
+        device=_device(known, found, device, namespace, shared=any(a.startswith("--interface=") for a in argv)),
         view=known.spec.view if known is not None else None,
         lines=known.spec.lines if known is not None else None,
     )
@@ -154,7 +154,12 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
 
 
 def _device(
-    known: ServedInstance | None, found: ObservedInstance, device: ObservedDevice | None, namespace: str
+    known: ServedInstance | None,
+    found: ObservedInstance,
+    device: ObservedDevice | None,
+    namespace: str,
+    *,
+    shared: bool,
 ) -> DeviceSpec:
     if device is None:
         return DeviceSpec(
@@ -171,7 +176,8 @@ def _device(
         # One that failed duplicate address detection is there all the same: it is never set again.
         addresses=tuple(dict.fromkeys((*device.addresses, *device.tentative, *device.dadfailed))),
         routes=device.routes,
-        shared=known.spec.device.shared if known is not None else False,
+        # Not to be seen in what is told of the host; but whoever started it so has labelled its addresses.
+        shared=shared,
     )
     if known is not None and evolve(observed, addresses=known.spec.device.addresses) == known.spec.device:
         if set(observed.addresses) == set(known.spec.device.addresses):

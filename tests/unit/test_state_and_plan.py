@@ -621,6 +621,24 @@ class TestSegments:
         script.tell(events.HostObserved(observed=_as_served(script)))
         assert script.plan().actions == ()
 
+    def test_one_that_is_left_alone_keeps_the_label_with_the_command_line(self) -> None:
+        """Else another that joins it later would find the metadata address taken, by one that is not started again."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        both = script.server["net"].subnets
+        script.change(subnets=both[:1])
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        seen = _as_served(script)
+        (one,) = seen.instances
+        assert one.device is not None
+        bare = evolve(seen, instances=(evolve(one, device=evolve(one.device, addresses=())),))
+        script.tell(events.HostObserved(observed=bare))
+        (repair,) = script.plan().actions
+        assert isinstance(repair, actions.UpdateDevice)
+        assert repair.spec.device.shared
+
     def test_each_of_several_listens_on_its_own_device_only(self) -> None:
         """Else the first takes port 53 of all of them, and the next ends at its start."""
         script = Script()
