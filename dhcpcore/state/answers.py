@@ -58,6 +58,9 @@ def network_fetched(state: AgentState, action: FetchNetwork, network: Network | 
     record = state.record(action.network_id)
     if max(record.answered_seq, state.sync.answered_seq) > sent_seq:
         return put(state, answered(record, sent_seq)) if record.need is not None else state
+    if record.desired is None and state.sync.answered_seq == sent_seq and network is not None:
+        # Asked in one breath with everything: whether the network is ours is told by the full answer only.
+        return put(state, answered(record, sent_seq)) if record.need is not None else state
     if record.event_seq > sent_seq and (network is None or record.removal == "deleted"):
         return state  # deleted since, or created again: that event owes a fetch of its own, or wants none
     record = evolve(record, answered_seq=sent_seq)

@@ -28,7 +28,12 @@ def claimed(state: AgentState, action: actions.ClaimAction, port: Port | None, a
     if port is None or port.network_id != record.id or not is_ours(state, port):
         record = _claim_again(state, record, action.key, "the server gave no port", at=at)
         return put(state, need_fetch(record, state.seq, "a claim was refused"))
+    if port.id in state.tombstones:
+        return put(state, need_fetch(record, state.seq, "what was claimed was deleted again"))
     position, before = find_port(network, port.id)
+    if before is None and max(record.answered_seq, state.sync.answered_seq) >= record.claim_seq >= 0:
+        # An answer that was asked for after the claim came before it and lacks the port: which of the two is older?
+        record = need_fetch(record, state.seq, "what was claimed was not listed")
     record = with_port(record, port, position, before)
     got = {ip.subnet_id for ip in port.fixed_ips}
     asked: set[str] = set()

@@ -44,7 +44,7 @@ def judge_missing(state: AgentState, listed: set[str], sent_seq: int, at: float)
     state = _drop(state, [record for record in missing if not record.served])
     if not losing:
         return evolve(state, brake=None) if state.brake is not None else state
-    return _brake(state, losing, at)
+    return _brake(state, losing, listed, at)
 
 
 def _trusted(state: AgentState, sent_seq: int) -> bool:
@@ -53,15 +53,18 @@ def _trusted(state: AgentState, sent_seq: int) -> bool:
     return not state.reports or (first is not None and sent_seq >= first)
 
 
-def _brake(state: AgentState, losing: list[NetworkRecord], at: float) -> AgentState:
+def _brake(state: AgentState, losing: list[NetworkRecord], listed: set[str], at: float) -> AgentState:
     settings, standing = state.settings, state.brake
     ids = frozenset(record.id for record in losing)
     served = sum(1 for record in state.networks.values() if record.served)
+    # What has become ours since the question was asked could not be listed: it makes an empty answer no safer.
+    judged = sum(1 for record in state.networks.values() if record.served and (record.id in ids or record.id in listed))
     if standing is not None:
         served = max(served, standing.served)
+        judged = max(judged, standing.served)
     same = standing is not None and ids <= standing.network_ids
     if not same and (
-        served < settings.unsafe_disable_minimum or len(losing) * 100 <= settings.unsafe_disable_percent * served
+        served < settings.unsafe_disable_minimum or len(losing) * 100 <= settings.unsafe_disable_percent * judged
     ):
         return evolve(_drop(state, losing), brake=None)
     since = standing.since if standing is not None and same else at

@@ -135,6 +135,7 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
         if record is None or record.removal != "deleted":
             return _note_late(state, port.network_id)
         return state
+    subnet_ids = {subnet.id for subnet in record.desired.all_subnets}
     position, known = find_port(record.desired, port.id)
     if known is not None:
         if known.revision_number > port.revision_number or known == port:
@@ -150,6 +151,9 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
     if holders:
         # Another port holds the address: one of the two is stale, only the server knows which (Launchpad 1645835).
         return put(state, need_fetch(record, state.seq, f"port {port.id} has the address of another port"))
+    if not _subnets(port) <= subnet_ids:
+        # The news of its subnet was lost, or is late: nothing could be served to it, and it would be reported as ready.
+        return put(state, need_fetch(record, state.seq, f"port {port.id} is on a subnet that is not known"))
     state = _touched_port(state, port.id)
     return put(state, with_port(record, port, position, known))
 

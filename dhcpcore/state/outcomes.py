@@ -65,6 +65,9 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
             case actions.ReloadInstance():
                 record = state.record(action.key.network_id)
                 state = put(state, evolve(record, pace=pace.begun(record.pace, event.at)), touch=False)
+            case actions.ClaimAction():
+                record = state.record(action.key.network_id)
+                state = put(state, evolve(record, claim_seq=state.seq), touch=False)
             case actions.NotifyReady():
                 state = report_started(state, action)
     return state

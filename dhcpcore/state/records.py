@@ -114,6 +114,7 @@ class NetworkRecord:
         host_seq: event number of the last outcome on this host.
         event_seq: event number of the last event that said whether the network is ours.
         answered_seq: event number at which the last answered fetch of this network alone was sent.
+        claim_seq: event number at which a DHCP port of it was last claimed.
         accepted: subnets on which the server insists that our DHCP port has an address, by instance.
         pace: of its reloads, None as long as there was none.
     """
@@ -138,6 +139,7 @@ class NetworkRecord:
     host_seq: int = -1
     event_seq: int = -1
     answered_seq: int = field(default=-1, eq=False)
+    claim_seq: int = field(default=-1, eq=False)
     accepted: Map[InstanceKey, frozenset[str]] = Map()
     pace: Pace | None = None
 

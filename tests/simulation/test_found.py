@@ -1,0 +1,91 @@
+"""What the simulation found in fold and plan, each as one small case."""
+
+from __future__ import annotations
+
+from dhcpcore import actions, events
+from dhcpcore.model.port import FixedIP
+from support.script import network, port, serving
+
+
+def test_whether_a_network_is_ours_is_told_by_the_full_answer_asked_in_one_breath() -> None:
+    """A late network_create_end of a network that went elsewhere: anybody may ask for it, and it is not listed."""
+    script = serving(network("a"))
+    elsewhere = network("b")
+    script.tell(events.NetworkCreated(network_id="b"), events.ServerConnected())
+    script.now += 60.0
+    plan = script.start()
+    (full,) = [action for action in plan if isinstance(action, actions.FetchNetworks)]
+    (single,) = [action for action in plan if isinstance(action, actions.FetchNetwork)]
+    script.succeed(full)
+    script.server["b"] = elsewhere
+    script.succeed(single)
+    script.settle()
+    assert "b" not in script.state.networks
+    assert "create_dhcp_port" not in script.kinds()
+
+
+def test_a_port_on_a_subnet_that_is_not_known_is_asked_for_and_not_reported() -> None:
+    """The news of the subnet was lost: nothing is loaded for the port, so it is not ready."""
+    script = serving()
+    new = port(7, fixed_ips=(FixedIP(subnet_id="net-s9", ip_address="10.9.0.7"),), status="DOWN")
+    script.tell(events.PortCreated(port=new))
+    plan = script.start()
+    assert [action.kind for action in plan] == ["fetch_network"]
+    script.succeed(*plan)
+    assert not script.state.ready.queue
+    script.settle()
+    assert "notify_ready" not in script.kinds()
+
+
+def test_a_claimed_port_that_a_later_answer_lacks_is_asked_for() -> None:
+    """The server was restored while the claim's answer was on its way: the port that it tells of is no more."""
+    script = serving(network("a"))
+    script.server["b"] = network("b")
+    script.tell(events.NetworkCreated(network_id="b"))
+    script.succeed(*script.start())
+    (claim,) = script.start().actions
+    assert isinstance(claim, actions.CreateDhcpPort)
+    answer = script.result(claim)
+    script.server["b"] = network("b")  # as it was before
+    script.now += 60.0
+    script.tell(events.ServerConnected())
+    script.succeed(*(action for action in script.start() if isinstance(action, actions.FetchNetworks)))
+    script.tell(events.ActionSucceeded(action=claim, result=answer))
+    assert any(isinstance(action, actions.FetchNetwork) for action in script.start())
+    # Where no answer came in between, the claim is believed.
+    believed = serving(network("a"))
+    believed.server["b"] = network("b")
+    believed.tell(events.NetworkCreated(network_id="b"))
+    believed.settle()
+    assert believed.kinds().count("fetch_network") == 1
+
+
+def test_a_claimed_port_that_was_deleted_meanwhile_is_not_served_on() -> None:
+    """port_delete_end overtakes the answer to the claim."""
+    script = serving(network("a"))
+    script.server["b"] = network("b")
+    script.tell(events.NetworkCreated(network_id="b"))
+    script.succeed(*script.start())
+    (claim,) = script.start().actions
+    answer = script.result(claim)
+    own = script.own_port("b")
+    script.tell(events.PortDeleted(port_id=own.id, network_id="b"))
+    script.tell(events.ActionSucceeded(action=claim, result=answer))
+    kinds = [action.kind for action in script.start()]
+    assert "fetch_network" in kinds
+    assert "enable" not in kinds
+
+
+def test_what_came_after_the_question_makes_an_empty_answer_no_safer() -> None:
+    """The brake counts what the answer could have listed, not what has become ours since it was asked for."""
+    networks = [network(f"n{number}") for number in range(12)]
+    script = serving(*networks)
+    script.now += 60.0
+    script.tell(events.ServerConnected())
+    (full,) = [action for action in script.start() if isinstance(action, actions.FetchNetworks)]
+    for number in range(9):
+        script.tell(events.NetworkCreated(network_id=f"n{number}"))
+    script.tell(events.ActionSucceeded(action=full, result=events.FetchedNetworks()))
+    assert script.state.brake is not None
+    assert script.state.brake.network_ids == {"n9", "n10", "n11"}
+    assert script.state.brake.served == 12
