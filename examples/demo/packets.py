@@ -16,6 +16,7 @@ from ipaddress import IPv4Address
 from typing import Final, Self
 
 from demo.inside import in_namespace
+from demo.leases import Lease4, from_options
 
 DISCOVER, OFFER, REQUEST, _DECLINE, ACK, NAK = range(1, 7)
 REQUESTED_ADDRESS, MESSAGE_TYPE, SERVER_ID, PARAMETERS = 50, 53, 54, 55
@@ -166,8 +167,8 @@ def _read(message: bytes) -> Reply | None:
     )
 
 
-def offered(device: str, mac: str, seconds: float) -> str | None:
-    """The address that this MAC address is offered on the network of a bridge, or None."""
+def offered(device: str, mac: str, seconds: float) -> Lease4 | None:
+    """What this MAC address is offered on the network of a bridge, or None."""
     with Wire(device) as wire:
         reply = wire.ask(DISCOVER, mac, {}, seconds)
-        return reply.address if reply is not None and reply.kind == OFFER else None
+        return from_options(reply.address, reply.options) if reply is not None and reply.kind == OFFER else None

@@ -56,7 +56,8 @@ def stranger(stage: Stage) -> str:
     expect("what a stranger is offered", nothing, None)
     watch = Stopwatch()
     mac = stage.machines["ann"].mac
-    expect("what ann is offered on the same wire", offered(bridge, mac, 2.0), ADDRESSES["ann"])
+    wanted = office_lease(stage, "ann", ADDRESSES["ann"])
+    expect("what ann is offered on the same wire", offered(bridge, mac, 2.0), wanted)
     return f"no OFFER within 1 s; to ann on the same wire one after {watch}"
 
 

@@ -21,6 +21,8 @@ _DISTURBED: Final = re.compile(r" (started, version|exiting on|read /|cleared ca
 #: Seconds in which the agent must end, and a killed dnsmasq be back.
 _ENDED_WITHIN: Final = 2.0
 _BACK_WITHIN: Final = 1.0
+#: Seconds that one DISCOVER is given: it may come when nobody listens.
+_SOON: Final = 0.05
 
 
 def _serving() -> list[Process]:
@@ -111,11 +113,12 @@ def killed(stage: Stage) -> str:
 
 def dnsmasq_killed(stage: Stage) -> str:
     machine, victim = stage.machines["ann"], stage.dnsmasq("office")
+    wanted = office_lease(stage, "ann", ADDRESSES["ann"])
     watch = Stopwatch()
     os.kill(victim.pid, signal.SIGKILL)
 
     def another_answers() -> bool:
-        answered = offered(machine.bridge, machine.mac, 0.02) == ADDRESSES["ann"]
+        answered = offered(machine.bridge, machine.mac, _SOON) == wanted
         return answered and stage.dnsmasq("office").pid != victim.pid
 
     until("ann is answered by another dnsmasq", another_answers)
