@@ -65,6 +65,33 @@ _FAULTS: Mapping[str, events.Fault] = {
 }
 
 
+def in_steps(recipe: Recipe[T], make: Callable[[Call], Any]) -> Generator[Call, None, T]:
+    """Follow a recipe with pauses: one before each call, and one before its answer is looked at.
+
+    Whoever iterates decides what else happens meanwhile, and may end it there, as a killed agent does.
+
+    Raises:
+        AdapterError: a call's, where the recipe does not know better.
+    """
+    try:
+        call = next(recipe)
+        while True:
+            yield call
+            failure: AdapterError | None = None
+            answer = None
+            try:
+                answer = make(call)
+            except AdapterError as error:
+                failure = error
+            yield call
+            call = recipe.send(answer) if failure is None else recipe.throw(failure)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        recipe.close()
+
+
 def follow(recipe: Recipe[T], make: Callable[[Call], Any]) -> T:
     """What a recipe returns when `make` makes its calls.
 

@@ -7,7 +7,7 @@ adapter ends here, as an outcome, so no action stays under way for ever.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +16,7 @@ from dhcpcore import Action, AdapterError, DhcpCoreError, Event, Plan, Settings
 from dhcpcore.actions import ReportState
 from dhcpcore.contracts import Clock, FileStore, NamespaceControl, ProcessControl, Reporter, ServerRpc
 from dhcpcore.events import ActionFailed, ActionSucceeded
-from dhcpcore.recipes import Call, failed, follow, recipe, skipped
+from dhcpcore.recipes import Call, failed, in_steps, recipe, skipped
 
 
 @frozen(kw_only=True)
@@ -45,36 +45,52 @@ def chains(plan: Plan) -> Iterator[tuple[Action, ...]]:
         yield tuple(chain)
 
 
-def carry_out(
-    chain: Sequence[Action],
-    adapters: Adapters,
-    settings: Settings,
-    *,
-    tell: Callable[[Event], None],
-    jitter: Callable[[], float],
-) -> None:
-    """Carry out the actions of one chain; after one that failed the rest is not tried.
+@frozen(kw_only=True, eq=False)
+class Job:
+    """One chain of actions to be carried out; after one that failed the rest is not tried.
 
-    Args:
+    Called, it does so at once.  Iterated over, it pauses before each adapter call and before each answer is looked at,
+    and yields that call: so a simulation lets other things happen in between without a thread.
+
+    Attributes:
         tell: gets one outcome for each action, in order, at the moment it is known.
         jitter: draws a number from 0 to 1.
     """
-    broken = False
-    for action in chain:
-        now = adapters.clock.monotonic
-        if broken:
-            tell(skipped(action, at=now()))
-            continue
-        began = now()
-        outcome = _outcome(action, adapters, settings, jitter)
-        broken = isinstance(outcome, ActionFailed)
-        _report(adapters.reporter, outcome, seconds=now() - began)
-        tell(outcome)
+
+    chain: tuple[Action, ...]
+    adapters: Adapters
+    settings: Settings
+    tell: Callable[[Event], None]
+    jitter: Callable[[], float]
+
+    @property
+    def scope(self) -> str:
+        """What it occupies while it runs."""
+        return self.chain[0].scope
+
+    def __call__(self) -> None:
+        """Carry all of it out."""
+        for _ in self:
+            pass
+
+    def __iter__(self) -> Iterator[Call]:
+        """Carry it out from pause to pause."""
+        broken = False
+        now = self.adapters.clock.monotonic
+        for action in self.chain:
+            if broken:
+                self.tell(skipped(action, at=now()))
+                continue
+            began = now()
+            outcome = yield from _outcome(action, self.adapters, self.settings, self.jitter)
+            broken = isinstance(outcome, ActionFailed)
+            _report(self.adapters.reporter, outcome, seconds=now() - began)
+            self.tell(outcome)
 
 
 def _outcome(
     action: Action, adapters: Adapters, settings: Settings, jitter: Callable[[], float]
-) -> ActionSucceeded | ActionFailed:
+) -> Generator[Call, None, ActionSucceeded | ActionFailed]:
     server = adapters.heartbeat if isinstance(action, ReportState) else adapters.server
 
     def make(call: Call) -> Any:
@@ -91,7 +107,7 @@ def _outcome(
 
     now = adapters.clock.monotonic
     try:
-        result = follow(recipe(action, settings), make)
+        result = yield from in_steps(recipe(action, settings), make)
     except DhcpCoreError as error:
         return failed(action, error, at=now(), jitter=jitter())
     return ActionSucceeded(action=action, result=result, jitter=jitter(), at=now())

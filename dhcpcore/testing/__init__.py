@@ -4,7 +4,8 @@
 - `MemoryServer`, `MemoryHost` and their adapters: a simulated world that fulfils every contract, with faults on order.
 - `conformance`: the laws of each contract, for anybody's adapter.
 - `Interpreter`, `SimulatedAgent`: what each action means; an agent in the simulated world, one step at a time.
-- `World`, `AgentMachine`, `play`: histories of trouble, by Hypothesis or by a seed, and the laws they must keep.
+- `simulate`, `AgentMachine`: histories of trouble for anybody's agent, by a seed or by Hypothesis, and the laws that
+  they must keep; more in `dhcpcore.testing.simulation`.
 
 No part of the pure core, and no user of any real adapter.
 """
@@ -37,10 +38,11 @@ from dhcpcore.testing.interpreter import Interpreter
 from dhcpcore.testing.machine import AgentMachine
 from dhcpcore.testing.reporter import RecordingReporter
 from dhcpcore.testing.server import MemoryServer, MemoryServerRpc, Notification
-from dhcpcore.testing.world import World, play
+from dhcpcore.testing.simulation import BrokenLaw, SimulatedParts, SteppedAgent, World, reference_agent, simulate
 
 __all__ = [
     "AgentMachine",
+    "BrokenLaw",
     "Choices",
     "ClockConformance",
     "Faults",
@@ -63,9 +65,12 @@ __all__ = [
     "ServerRpcConformance",
     "SimulatedAgent",
     "SimulatedCrash",
+    "SimulatedParts",
+    "SteppedAgent",
     "World",
     "leaks",
-    "play",
+    "reference_agent",
     "run_suite",
+    "simulate",
     "strategies",
 ]

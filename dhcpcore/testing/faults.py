@@ -10,8 +10,8 @@ Knows nothing of servers and hosts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -95,19 +95,49 @@ def _error(error: BaseException | Callable[[], BaseException] | None) -> Callabl
     return error
 
 
+class _Call:
+    """One adapter call: what `Faults.call` makes."""
+
+    __slots__ = ("_faults", "_operation", "_subject")
+
+    def __init__(self, faults: Faults, operation: str, subject: str) -> None:
+        self._faults = faults
+        self._operation = operation
+        self._subject = subject
+
+    def __enter__(self) -> Callable[[str], None]:
+        self._faults.pass_point(self._operation, self._subject, "before")
+        return self._within
+
+    def _within(self, step: str) -> None:
+        self._faults.pass_point(self._operation, self._subject, "within", step)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._faults.pass_point(self._operation, self._subject, "after")
+
+
 @define
 class Faults:
     """The faults of one simulated world, shared by its server and its hosts.
 
     Attributes:
-        points: how many points were passed so far.
-        history: the last points passed, oldest first.
+        points: how many points were passed so far; struck: how many faults struck at one, crashes among them.
     """
 
     points: int = 0
-    history: deque[Point] = field(factory=lambda: deque(maxlen=200))
+    struck: int = 0
+    _passed: deque[tuple[int, str, str, When, str]] = field(factory=lambda: deque(maxlen=200))
     _armed: list[ArmedFault] = field(factory=list)
     _crash_at: int | None = None
+
+    @property
+    def history(self) -> list[Point]:
+        """The last points passed, oldest first."""
+        return [
+            Point(number=number, operation=operation, subject=subject, when=when, step=step)
+            for number, operation, subject, when, step in self._passed
+        ]
 
     def arm(
         self,
@@ -145,24 +175,35 @@ class Faults:
             self._armed.remove(fault)
 
     @property
+    def crash_ordered(self) -> bool:
+        """Whether a crash is ordered and has not come yet."""
+        return self._crash_at is not None
+
+    @property
     def armed(self) -> tuple[ArmedFault, ...]:
         """The faults that may still strike."""
         return tuple(fault for fault in self._armed if fault.times != 0)
 
-    @contextmanager
-    def call(self, operation: str, subject: str = "") -> Iterator[Callable[[str], None]]:
+    def call(self, operation: str, subject: str = "") -> AbstractContextManager[Callable[[str], None]]:
         """Surround one adapter call; what it yields marks a place inside where the call can be left half done."""
-        self._pass(operation, subject, "before")
-        yield lambda step: self._pass(operation, subject, "within", step)
-        self._pass(operation, subject, "after")
+        return _Call(self, operation, subject)
 
-    def _pass(self, operation: str, subject: str, when: When, step: str = "") -> None:
+    def pass_point(self, operation: str, subject: str, when: When, step: str = "") -> None:
+        """Pass a point of an adapter call.
+
+        Raises:
+            BaseException: what was ordered for it.
+        """
         self.points += 1
+        self._passed.append((self.points, operation, subject, when, step))
+        if self._crash_at is None and not self._armed:
+            return
         point = Point(number=self.points, operation=operation, subject=subject, when=when, step=step)
-        self.history.append(point)
         if self._crash_at == self.points:
             self._crash_at = None
+            self.struck += 1
             raise SimulatedCrash(str(point))
         for fault in self._armed:
             if fault.strikes(point):
+                self.struck += 1
                 raise fault.error()

@@ -7,14 +7,17 @@ Subclass it to add rules or laws of your own; `world` is what they act on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dhcpcore.testing.choices import Choices
-from dhcpcore.testing.world import World
+from dhcpcore.testing.simulation import happenings, quiet, troubles
+from dhcpcore.testing.simulation.happenings import Happening
+from dhcpcore.testing.simulation.parts import MakeAgent
+from dhcpcore.testing.simulation.reference import reference_agent
+from dhcpcore.testing.simulation.world import World
 
 
 class _DataChoices(Choices):
@@ -32,84 +35,79 @@ class _DataChoices(Choices):
 
 
 class AgentMachine(RuleBasedStateMachine):
-    """An agent through loss, doubling, reordering, failures, crashes, drift and restored backups."""
+    """An agent through loss, doubling, reordering, failures, outages, crashes, drift and restored backups.
+
+    Attributes:
+        make_agent: makes the agent under test; set it in a subclass, as a staticmethod.
+    """
 
     world: World
+    make_agent: MakeAgent = staticmethod(reference_agent)
 
     def __init__(self) -> None:
         super().__init__()
         self._choices = _DataChoices()
 
-    def _do(self, data: Any, happening: Callable[[World], None]) -> None:
+    def _do(self, data: Any, happening: Happening) -> None:
         self._choices.data = data
-        happening(self.world)
+        self.world.do(happening)
 
     @initialize(data=st.data())
     def begin(self, data: Any) -> None:
-        """A world with one network."""
+        """A world with two networks that are served."""
         self._choices.data = data
-        self.world = World(self._choices)
-        self.world.create_network()
+        self.world = World(self._choices, self.make_agent)
+        happenings.begin(self.world)
 
     @rule(data=st.data())
     def step(self, data: Any) -> None:
-        """The agent plans and carries out."""
-        self._do(data, World.step)
+        """The agent plans once."""
+        self._do(data, happenings.step)
+
+    @rule(data=st.data())
+    def work(self, data: Any) -> None:
+        """Its jobs go on."""
+        self._do(data, happenings.work)
 
     @rule(data=st.data())
     def deliver(self, data: Any) -> None:
         """Messages arrive."""
-        self._do(data, World.deliver)
+        self._do(data, happenings.deliver)
 
     @rule(data=st.data())
     def wait(self, data: Any) -> None:
         """Time passes."""
-        self._do(data, World.wait)
+        self._do(data, happenings.wait)
 
     @rule(data=st.data())
     def operate(self, data: Any) -> None:
         """Something about a network changes."""
-        self._do(data, World.operate)
+        self._do(data, happenings.operate)
 
-    @rule(
-        data=st.data(),
-        what=st.sampled_from(
-            (World.create_network, World.create_routed_network, World.delete_network, World.recreate_network)
-        ),
-    )
-    def come_and_go(self, data: Any, what: Callable[[World], None]) -> None:
-        """Networks come and go."""
+    @rule(data=st.data(), what=st.sampled_from(happenings.OF_NETWORKS))
+    def come_and_go(self, data: Any, what: Happening) -> None:
+        """Networks come and go, and clients take leases."""
         self._do(data, what)
 
-    @rule(data=st.data())
-    def take_leases(self, data: Any) -> None:
-        """Clients take leases."""
-        self._do(data, World.take_leases)
+    @rule(data=st.data(), what=st.sampled_from(happenings.OF_MESSAGES))
+    def disturb(self, data: Any, what: Happening) -> None:
+        """Messages are lost, calls fail or take their time, the server is away, wrong, or restored."""
+        self._do(data, what)
 
-    @rule(data=st.data())
-    def disturb(self, data: Any) -> None:
-        """A message is lost, doubled or overtaken."""
-        self._do(data, World.disturb)
-
-    @rule(data=st.data(), what=st.sampled_from((World.break_calls, World.crash, World.kill_process, World.damage)))
-    def trouble(self, data: Any, what: Callable[[World], None]) -> None:
+    @rule(data=st.data(), what=st.sampled_from(troubles.OF_THE_HOST))
+    def trouble(self, data: Any, what: Happening) -> None:
         """Something goes wrong on the host."""
-        self._do(data, what)
-
-    @rule(data=st.data(), what=st.sampled_from((World.back_up, World.restore)))
-    def go_back(self, data: Any, what: Callable[[World], None]) -> None:
-        """The server is restored."""
         self._do(data, what)
 
     @invariant()
     def laws(self) -> None:
         """What must hold at every moment."""
         if hasattr(self, "world"):
-            self.world.check()
+            self.world.laws.check()
 
     def teardown(self) -> None:
         """The trouble ends: the agent must come to rest with everything right."""
         if hasattr(self, "world"):
             self._choices.data = None
-            self.world.heal()
-            self.world.check_converged()
+            quiet.heal(self.world)
+            quiet.check_converged(self.world)

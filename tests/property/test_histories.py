@@ -5,17 +5,18 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dhcpcore.testing import AgentMachine, SeededChoices, play
+from dhcpcore.testing import AgentMachine, simulate
 
 TestAgentMachine = AgentMachine.TestCase
 TestAgentMachine.settings = settings(
-    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
+@settings(max_examples=100)
 @given(seed=st.integers(0, 1 << 40))
 def test_any_history_followed_by_quiet_and_one_sync_ends_as_the_server_wants_it(seed: int) -> None:
     """From any history, faults and crashes included, the host converges to what the server wants: files loaded,
     command lines, devices, proxies; nothing leaks, no process runs twice, no port is reported that is not served,
     no lease of nobody stays, and an agent restarted then does nothing at all."""
-    play(SeededChoices(seed), 40)
+    simulate(seed=seed)

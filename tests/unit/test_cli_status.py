@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from dhcpcore import actions, describe_state, events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedHost, ObservedInstance
-from dhcpcore.testing import SeededChoices, World
-from dhcpcore.testing.world import HAPPENINGS
+from dhcpcore.testing.simulation import wander
 from dhcpcore_adapters.agent.control import ControlServer
 from dhcpcore_adapters.cli import main
 from dhcpcore_adapters.cli.status import status_lines
@@ -130,11 +129,7 @@ class TestText:
     @given(seed=st.integers(0, 1 << 40))
     def test_any_state_can_be_told(self, seed: int) -> None:
         """Whatever happened, the text is made, and has one row for each instance."""
-        choices = SeededChoices(seed)
-        world = World(choices)
-        world.create_network()
-        for _ in range(25):
-            choices.pick(HAPPENINGS)(world)
+        world = wander(seed, 25)
         status = describe_state(world.agent.state, world.clock.monotonic())
         lines = list(status_lines(status))
         assert all("\n" not in line for line in lines)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dhcpcore import Plan, events, initial_state, list_convergence, plan_sync, restrict_plan
+from dhcpcore import Plan, events, fold_event, initial_state, list_convergence, plan_sync, restrict_plan
 from dhcpcore.actions import NotifyReady
-from dhcpcore.testing import SeededChoices, World
-from dhcpcore.testing.world import HAPPENINGS
+from dhcpcore.testing import SeededChoices
+from dhcpcore.testing.simulation import wander
 from support.script import Script, network, port, serving
 
 
@@ -76,10 +76,7 @@ def test_a_part_of_a_plan_touches_its_networks_only_and_hides_no_other(seed: int
     """From any moment of any history: foreseeing is total and changes nothing; a restricted plan is about its networks
     alone; once it was started, the others are planned as if nothing had been."""
     choices = SeededChoices(seed)
-    world = World(choices)
-    world.create_network()
-    for _ in range(25):
-        choices.pick(HAPPENINGS)(world)
+    world = wander(seed, 25)
     state, now = world.agent.state, world.clock.monotonic()
     list_convergence(state, now)
     plan = plan_sync(state, now)
@@ -87,8 +84,7 @@ def test_a_part_of_a_plan_touches_its_networks_only_and_hides_no_other(seed: int
     part = restrict_plan(plan, state, chosen)
     assert all(action.network_id is None or action.network_id in chosen for action in part)
     assert {change.network_id for change in list_convergence(state, now, only=chosen).changes} <= chosen
-    world.agent.fold(events.PlanStarted(plan=part, at=now))
-    rest = plan_sync(world.agent.state, now)
+    rest = plan_sync(fold_event(events.PlanStarted(plan=part, at=now), state), now)
     assert _about_others(rest, chosen) == _about_others(plan, chosen)
 
 

@@ -12,7 +12,7 @@ from dhcpcore import actions, describe_state, events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedHost, ObservedInstance, ObservedProcess, ObservedProxy
 from dhcpcore.testing import SeededChoices, World
-from dhcpcore.testing.world import HAPPENINGS
+from dhcpcore.testing.simulation import HAPPENINGS, happenings
 from support.script import Script, network, port, serving
 
 
@@ -190,9 +190,9 @@ def test_at_every_moment_of_any_history_it_is_total_and_plain_and_the_same_again
     """It never raises, is JSON (no NaN, no infinity), depends on state and time alone, and counts what there is."""
     choices = SeededChoices(seed)
     world = World(choices)
-    world.create_network()
+    happenings.begin(world)
     for _ in range(25):
-        choices.pick(HAPPENINGS)(world)
+        world.do(choices.pick(HAPPENINGS))
         state, now = world.agent.state, world.clock.monotonic()
         told = describe_state(state, now)
         text = json.dumps(told, allow_nan=False)

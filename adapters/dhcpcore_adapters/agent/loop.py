@@ -38,7 +38,7 @@ from dhcpcore.actions import (
 from dhcpcore.events import PayloadRefused, ProcessDied, ProxyDied, ServerConnected
 from dhcpcore.wire import event_or_refusal
 from dhcpcore_adapters.agent.executor import Executor, Lane
-from dhcpcore_adapters.apply import Adapters, carry_out, chains
+from dhcpcore_adapters.apply import Adapters, Job, chains
 
 #: Short work on a network that is served already: it goes before first starts.
 _BRIEF: Final = (ReloadInstance, UpdateDevice, ReleaseLeases)
@@ -158,10 +158,7 @@ class Agent:
 
     def _hand_out(self, chain: tuple[Action, ...]) -> None:
         settings = self._state.settings
-
-        def job() -> None:
-            carry_out(chain, self._adapters, settings, tell=self.put, jitter=self._jitter)
-
+        job = Job(chain=chain, adapters=self._adapters, settings=settings, tell=self.put, jitter=self._jitter)
         rank = 0 if all(isinstance(action, _BRIEF) for action in chain) else 1
         self._executor.submit(_lane(chain[0]), job, rank=rank)
 

@@ -312,20 +312,25 @@ def create_network(c: Choices, server: MemoryServer, flavour: Flavour = Flavour.
     return f"network {row['id']} created"
 
 
-def delete_network(c: Choices, server: MemoryServer, flavour: Flavour = Flavour.TYPICAL) -> str:
-    """A network goes, after its machines' ports."""
-    if not server.tables.networks:
-        return "nothing: the server has no networks"
-    network_id = c.pick(sorted(server.tables.networks))
+def delete_network(
+    c: Choices, server: MemoryServer, flavour: Flavour = Flavour.TYPICAL, network_id: str | None = None
+) -> str:
+    """A network goes, after its machines' ports; default: one at random."""
+    if network_id is None:
+        if not server.tables.networks:
+            return "nothing: the server has no networks"
+        network_id = c.pick(sorted(server.tables.networks))
     for port in _ports(server, network_id):
         server.delete_port(port["id"])
     server.delete_network(network_id)
     return f"network {network_id} deleted"
 
 
-def recreate_network(c: Choices, server: MemoryServer, flavour: Flavour = Flavour.TYPICAL) -> str:
-    """A network goes and comes back with the same id and another subnet."""
-    said = delete_network(c, server, flavour)
+def recreate_network(
+    c: Choices, server: MemoryServer, flavour: Flavour = Flavour.TYPICAL, network_id: str | None = None
+) -> str:
+    """A network goes and comes back with the same id and another subnet; default: one at random."""
+    said = delete_network(c, server, flavour, network_id)
     if said.startswith("nothing"):
         return said
     network_id = said.split()[1]

@@ -37,7 +37,7 @@ class MemoryFileStore:
                 disk.link(f"{directory}/{name}", inode)
             except (DiskError, UnicodeEncodeError) as error:
                 raise _failed("writing", path, error) from None
-            self._host.counts[WRITE, path] += 1
+            self._host.did(WRITE, path)
 
     def remove(self, path: str) -> None:
         """Remove a file, or a directory with all in it, one name after the other."""
@@ -55,7 +55,7 @@ class MemoryFileStore:
                 within("removing the next name")
             disk.remove_directory(path)
         elif disk.unlink(path):
-            self._host.counts[WRITE, path] += 1
+            self._host.did(WRITE, path)
 
     def list(self, directory: str) -> Sequence[str]:
         """Names in a directory, sorted."""

@@ -8,7 +8,7 @@ clients, by operators, by bad luck.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from dhcpcore.contracts import Clock
@@ -42,6 +42,9 @@ class MemoryHost:
         dad_conflicts: IPv6 addresses (without length) that another host has.
         lost_releases: how many of the next lease releases get lost on their way.
         spawn_fault: why no process can be started now (``ENOMEM`` ...), None when it can.
+        on_deed: told of everything that is counted: what, its subject, and the process it was done to, if to one.
+        on_release: told of the process and the address whose lease is about to be released.
+        on_end: told of each process that has ended, whoever ended it.
     """
 
     def __init__(
@@ -64,13 +67,27 @@ class MemoryHost:
         self.dad_conflicts: set[str] = set()
         self.lost_releases = 0
         self.spawn_fault: str | None = None
+        self.on_deed: Callable[[str, str, Process | None], None] | None = None
+        self.on_release: Callable[[Process, str], None] | None = None
+        self.on_end: Callable[[Process], None] | None = None
         self._last_pid = 1000
         self._started = 0
+
+    def did(self, what: str, subject: str, process: Process | None = None) -> None:
+        """Count one deed of an adapter or process."""
+        self.counts[what, subject] += 1
+        if self.on_deed is not None:
+            self.on_deed(what, subject, process)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def owner(self, process: Process) -> str | None:
         """Whose process it is, told from its command line: an instance's directory, a proxy's id, or nobody's."""
+        if process.owner is None:
+            process.owner = (self._owner(process),)
+        return process.owner[0]
+
+    def _owner(self, process: Process) -> str | None:
         if process.program == "dnsmasq":
             path = process.option("dhcp-hostsfile") or ""
             prefix = self.dhcp_confs.rstrip("/") + "/"
@@ -167,7 +184,7 @@ class MemoryHost:
         except DiskError as error:
             raise KernelError(f"exit 3: {error}") from None
         self.processes[process.pid] = process
-        self.counts[START, self.owner(process) or ""] += 1
+        self.did(START, self.owner(process) or "", process)
         return process
 
     def _load_config(self, process: Process) -> None:
@@ -184,11 +201,13 @@ class MemoryHost:
             process.zombie = True
         else:
             del self.processes[pid]
+        if self.on_end is not None:
+            self.on_end(process)
 
     def hang_up(self, pid: int) -> bool:
         """SIGHUP; whether a dnsmasq survived it."""
         process = self.processes[pid]
-        self.counts[SIGNAL, self.owner(process) or ""] += 1
+        self.did(SIGNAL, self.owner(process) or "", process)
         if dnsmasq.dies_at_sighup(process, self.dnsmasq_version or (0, 0)):
             self.kill(pid)
             return False

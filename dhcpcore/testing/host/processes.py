@@ -82,9 +82,11 @@ class MemoryProcessControl:
             if self._host.lost_releases:
                 self._host.lost_releases -= 1
                 continue
+            if self._host.on_release is not None:
+                self._host.on_release(process, lease.ip_address)
             del process.leases[lease.ip_address]
             dnsmasq.write_leases(process)
-            self._host.counts[RELEASE, owner] += 1
+            self._host.did(RELEASE, owner, process)
             return
         raise AdapterError(f"lease of {lease.ip_address} could not be released")
 
@@ -140,7 +142,7 @@ class MemoryProcessControl:
     def _stop(self, running: Sequence[Process], owner: str, within: Callable[[str], None]) -> None:
         for process in running:
             self._host.kill(process.pid)
-            self._host.counts[STOP, owner] += 1
+            self._host.did(STOP, owner, process)
             within("waiting for the end")
 
 

@@ -1,0 +1,206 @@
+"""What must hold at every moment of a history; told of every deed on the host and every call of the server.
+
+Most of it is noticed where it happens, by listening, and raised by `check` once the adapters have been left (an agent
+takes an exception inside an adapter for the adapter's).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dhcpcore.model.port import Port
+from dhcpcore.plan.network import plan_network
+from dhcpcore.state import NetworkRecord
+from dhcpcore.testing.host import dnsmasq
+from dhcpcore.testing.host.kernel import Process
+from dhcpcore.testing.host.memory import SIGNAL, START, STOP, WRITE
+
+if TYPE_CHECKING:
+    from dhcpcore.testing.simulation.world import World
+
+#: Seconds that a state report may be late while the server answers.
+SLACK: Final = 5.0
+_LARGEST_BATCH: Final = 64
+
+
+class Laws:
+    """The laws of one world.
+
+    Attributes:
+        untouched: networks that are served and to which nothing has happened since, on the server or on the host.
+        unchanged: those to which nothing has happened on the server; their clients' leases must stay.
+        leases: (directory of the instance, address) to the MAC address that holds it, of unchanged networks.
+        calls: how often each method of the server was called.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.untouched: set[str] = set()
+        self.unchanged: set[str] = set()
+        self.leases: dict[tuple[str, str], str] = {}
+        self.calls: dict[str, int] = {}
+        self._violations: list[str] = []
+        #: (instance directory, text of the hosts file) of everything that a dnsmasq had loaded.
+        self._loaded: set[tuple[str, str]] = set()
+        self._reported_at = world.clock.monotonic()
+        self._answering_since = self._reported_at
+        self._struck = 0
+
+    # -- what happens to networks -------------------------------------------------------------------------------------
+
+    def changed(self, network_id: str) -> None:
+        """Something happens to a network on the server."""
+        self.untouched.discard(network_id)
+        self.unchanged.discard(network_id)
+        for place in [place for place in self.leases if place[0].endswith(network_id)]:
+            del self.leases[place]
+
+    def damaged(self, network_id: str) -> None:
+        """Something happens to a network on the host; its leases are not lost by it."""
+        self.untouched.discard(network_id)
+
+    def everything_changed(self) -> None:
+        """Something happens that may rightly touch every network."""
+        self.untouched.clear()
+        self.unchanged.clear()
+        self.leases.clear()
+
+    def begin_life(self) -> None:
+        """A new agent."""
+        self._answering_since = self._world.now
+
+    # -- listening ----------------------------------------------------------------------------------------------------
+
+    def on_deed(self, what: str, subject: str, process: Process | None) -> None:
+        """See `MemoryHost.on_deed`."""
+        if what == START:
+            assert process is not None
+            if len(self._world.host.living(process.program, subject)) > 1:
+                self._violations.append(f"{process.program} of {subject} runs twice")
+        if what in (START, SIGNAL, STOP, WRITE):
+            for network_id in self.untouched:
+                if network_id in subject:
+                    self._violations.append(f"{what} of {subject}, though nothing has happened to that network")
+        if process is not None and process.program == "dnsmasq":
+            self._remember(subject, process)
+
+    def _remember(self, directory: str, process: Process) -> None:
+        self._loaded.add((directory, process.loaded.get("host", "")))
+
+    def on_release(self, process: Process, address: str) -> None:
+        """See `MemoryHost.on_release`: what dnsmasq has loaded tells who is served."""
+        parts = process.leases[address].split()
+        if address in dnsmasq.reservations(process.loaded.get("host", "")).get(parts[1].lower(), ()):
+            self._violations.append(f"lease of {address} released, which {parts[1]} is served with")
+
+    def on_call(self, method: str, arguments: tuple[Any, ...]) -> None:
+        """A call has reached the server."""
+        self.calls[method] = self.calls.get(method, 0) + 1
+        if method == "report_state":
+            self._reported_at = self._world.now
+        elif method == "dhcp_ready_on_ports":
+            self._on_ready(list(arguments[0]))
+
+    def _on_ready(self, port_ids: list[str]) -> None:
+        world = self._world
+        if len(port_ids) > _LARGEST_BATCH:
+            self._violations.append(f"{len(port_ids)} ports in one report")
+        for process in world.host.processes.values():
+            if process.program == "dnsmasq":
+                self._remember(world.host.owner(process) or "", process)
+        for record in world.agent.state.networks.values():
+            for port in record.desired.ports if record.desired is not None else ():
+                if port.id in port_ids and port.id not in record.awaiting_ready and not self._was_loaded(record, port):
+                    self._violations.append(f"port {port.id} reported, whose reservation no dnsmasq has loaded")
+
+    def _was_loaded(self, record: NetworkRecord, port: Port) -> bool:
+        """Whether some dnsmasq of the network has, or had, loaded what a client of this port is to be answered."""
+        network = record.desired
+        assert network is not None
+        ranges = {subnet.id for subnet in network.subnets if subnet.enable_dhcp and subnet.ip_version == 4}
+        wanted = [ip.ip_address for ip in port.fixed_ips if ip.subnet_id in ranges]
+        if not wanted or not port.requires_dhcp_configuration:
+            return True
+        mac = port.mac_address.lower()
+        lines = [
+            line.split(",")
+            for directory, text in self._loaded
+            if directory.endswith(record.id)
+            for line in text.split("\n")
+            if line.lower().startswith(mac)
+        ]
+        return any(address in line for line in lines for address in wanted)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """What must hold after everything that happens.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        assert not self._violations, "; ".join(dict.fromkeys(self._violations))
+        for (directory, address), mac in self.leases.items():
+            for process in self._world.host.living("dnsmasq", directory):
+                line = process.leases.get(address, "")
+                assert mac in line, f"{directory}: the lease of {mac} on {address} is lost: {line}"
+
+    def after_step(self) -> None:
+        """What must hold after each step of the agent.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        assert not self._violations, "; ".join(dict.fromkeys(self._violations))
+        state = self._world.agent.state
+        assert all(count > 0 for count in state.in_flight.values()), f"in flight: {dict(state.in_flight)}"
+        if not state.fetches:
+            assert not state.recent, f"remembered for no fetch: {dict(state.recent)}"
+            assert not state.late, f"remembered for no fetch: {dict(state.late)}"
+
+    def at_rest(self) -> None:
+        """What must hold when nothing is left to do at this moment.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        world = self._world
+        if world.executor.idle:
+            state = world.agent.state
+            assert not state.in_flight, f"nothing runs, and yet in flight: {dict(state.in_flight)}"
+        self._check_reports()
+
+    def _check_reports(self) -> None:
+        world = self._world
+        if self._server_is_troubled() or world.faults.struck != self._struck:
+            self._struck = world.faults.struck
+            self._answering_since = world.now
+        interval = world.settings.report_interval
+        late = world.now - max(self._reported_at, self._answering_since) - interval
+        assert late <= SLACK, f"no state report for {late + interval:g} s, though the server answers"
+
+    def _server_is_troubled(self) -> bool:
+        world = self._world
+        return (
+            not world.is_up
+            or any(fault.operation[:1] in ("s", "*") for fault in world.faults.armed)
+            or any(slow.call.startswith("server") for slow in world.slow)
+            or any(each.call == "server.report_state" for each in world.executor.running)
+        )
+
+    def check_nobody_is_forgotten(self) -> None:
+        """Every network that needs something is looked at by the next plan, waits for its time, or is at work.
+
+        Raises:
+            AssertionError: one is not: nothing but chance would ever plan for it again.
+        """
+        state = self._world.agent.state
+        if not state.observation.done:
+            return
+        for record in state.networks.values():
+            busy = any(scope.endswith(f":{record.id}") or f"/{record.id}" in scope for scope in state.in_flight)
+            if record.id in state.touched or record.id in state.waiting or busy:
+                continue
+            needed, _ = plan_network(state, record, self._world.now)
+            kinds = [action.kind for action in needed]
+            assert not kinds, f"network {record.id} needs {kinds}, and is forgotten"

@@ -1,0 +1,165 @@
+"""The end of the trouble, and what must be so then: all is served as the server wants it; a restart does nothing."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Final
+
+from dhcpcore.model.spec import InstanceSpec, MetadataProxySpec
+from dhcpcore.testing.host import leaks
+from dhcpcore.testing.host.memory import SIGNAL, START, WRITE
+from dhcpcore.testing.simulation.world import HOST, World
+
+#: Seconds in which the agent must have come to rest, of which the first ones are let pass without looking.
+_PATIENCE: Final = 4000.0
+_OWED: Final = 150.0
+_DEEDS: Final = (START, SIGNAL, WRITE)
+
+
+def heal(world: World) -> None:
+    """The trouble ends: no faults, all messages arrive, one connection, and time enough.
+
+    Raises:
+        AssertionError: the agent did not come to rest.
+    """
+    world.note("the trouble ends")
+    world.faults.disarm()
+    world.outage = None
+    world.host.spawn_fault = world.host.disk.fault = None
+    world.host.lost_releases = 0
+    world.slow.clear()
+    world.answers.truth()
+    row = world.server.tables.agents.get(HOST)
+    if row is not None and not row.admin_state_up:
+        world.server.desk.set_admin_state(HOST, True)
+    world.is_up = True
+    if not world.server.desk.is_alive(HOST):
+        # A network that found no agent is given to one that asks, if the server has heard of it lately: not to one
+        # that asks for its networks while its first state report is on its way.
+        _live(world, world.settings.report_interval + 1.0)
+    world.deliver_all()
+    world.connect()
+    until = world.now + _PATIENCE
+    # What was held, or answered wrongly, stands for a while; and one audit more releases leases whose release was lost.
+    _live(world, max(world.settings.unsafe_disable_hold, 1.25 * world.settings.audit_interval) + _OWED)
+    while world.judge.differences() and world.now < until:
+        _live(world, world.settings.audit_interval)
+
+
+def _live(world: World, seconds: float) -> None:
+    until = world.now + seconds
+    while world.now < until:
+        world.settle()
+        if world.server.notices.queue(HOST):
+            world.deliver_all()
+            continue
+        due = world.next_due
+        pause = until - world.now if due is None else due - world.now
+        world.pass_time(min(max(pause, 0.01) + 0.001, until - world.now + 0.001))
+    world.settle()
+    world.laws.check()
+
+
+def check_converged(world: World) -> None:
+    """What must hold once the trouble is over.
+
+    Raises:
+        AssertionError: it does not.
+    """
+    judge = world.judge
+    instances, proxies = judge.wanted()
+    differences = judge.differences_from(instances, proxies)
+    assert not differences, "\n".join(differences)
+    left = leaks(world.host, instances, proxies)
+    assert not left, "\n".join(left)
+    _check_state(world)
+    _check_ports(world, instances)
+    _check_ready(world, instances)
+    _check_leases(world)
+    world.laws.check()
+    check_restart_is_hitless(world, instances, proxies)
+
+
+def _check_state(world: World) -> None:
+    """Nothing is under way, and nothing is remembered of what is no more."""
+    state = world.agent.state
+    for name in ("in_flight", "fetches", "recent", "late", "touched"):
+        assert not getattr(state, name), f"{name}: {dict(getattr(state, name))}"
+    assert state.brake is None, f"the brake holds still: {state.brake}"
+    assert not state.ready.queue, f"never reported: {dict(state.ready.queue)}"
+    assert not state.ready.reporting, f"reported for ever: {dict(state.ready.reporting)}"
+    listed = set(world.server.tables.networks)
+    remembered = set(state.networks)
+    assert remembered <= listed, f"remembered of networks that are gone: {remembered - listed}"
+
+
+def _check_ports(world: World, instances: list[InstanceSpec]) -> None:
+    """Every DHCP port of this host is served on, or belongs to a network that has to wait for an address.
+
+    A port that was claimed for a network that the agent is told of no more, just before it was killed, is known to
+    nobody but the server.  A second port on a network that is served cannot be given back: a release takes all of a
+    device id.
+    """
+    served = {spec.key.network_id for spec in instances}
+    listed = {network.id for network in world.judge.networks()}
+    for port in world.server.tables.ports.values():
+        own_id = world.settings.dhcp_device_id(port["network_id"], None)
+        if port["device_id"] == own_id and port["binding:host_id"] == HOST and port["network_id"] in listed:
+            record = world.agent.state.networks.get(port["network_id"])
+            waits = record is not None and bool(record.claim_retry)
+            assert port["network_id"] in served or waits, f"DHCP port {port['id']} serves nobody"
+
+
+def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
+    """Every bound port that is served and not ACTIVE has been reported: none waits for DHCP.
+
+    One that is ACTIVE may wait after a new address or MAC address, and the agent that served it was killed before it
+    reported that: the server tells the next one nothing of it, as long as the port is ACTIVE.
+    """
+    ranges = {
+        subnet.id
+        for spec in instances
+        if spec.view is not None
+        for subnet in spec.view.subnets
+        if subnet.enable_dhcp and subnet.ip_version == 4
+    }
+    for port_id in sorted(world.server.tables.awaiting_dhcp):
+        port = world.server.tables.ports[port_id]
+        if port["status"] == "ACTIVE":
+            continue
+        if port["binding:host_id"] and any(ip["subnet_id"] in ranges for ip in port["fixed_ips"]):
+            raise AssertionError(f"port {port_id} is served and bound, and was never reported")
+
+
+def _check_leases(world: World) -> None:
+    """The leases file holds no address of nobody, and nobody's lease was taken from him."""
+    for record in world.agent.state.networks.values():
+        if record.desired is None:
+            continue
+        owners = {(ip.ip_address, port.mac_address.lower()) for port in record.desired.ports for ip in port.fixed_ips}
+        for key, served in record.served.items():
+            # Told from the network itself, not by the core's own judge; dnsmasq ignores releases out of its ranges.
+            view = served.spec.view
+            ranges = [s.range for s in view.subnets if s.enable_dhcp] if view is not None else []
+            for address, line in world.host.leases(key).items():
+                if ":" not in address and any(ip_address(address) in each for each in ranges):
+                    assert (address, line.split()[1].lower()) in owners, f"{key}: stale lease {line}"
+
+
+def check_restart_is_hitless(world: World, instances: list[InstanceSpec], proxies: list[MetadataProxySpec]) -> None:
+    """An agent that starts over what is right starts, signals and writes nothing, and asks once for everything.
+
+    Raises:
+        AssertionError: it did more.
+    """
+    before = {what: world.host.count(what) for what in _DEEDS}
+    world.end_life()
+    world.laws.calls.clear()
+    world.start_agent()
+    _live(world, 5.0)
+    after = {what: world.host.count(what) for what in _DEEDS}
+    assert before == after, f"a restart did {after} instead of {before}"
+    asked = [world.laws.calls.get(method, 0) for method in ("get_active_networks_info", "get_network_info")]
+    assert asked == [1, 0], f"a restart asked {asked[0]} times for everything, and {asked[1]} times for one network"
+    left = world.judge.differences_from(instances, proxies)
+    assert not left, "\n".join(left)
