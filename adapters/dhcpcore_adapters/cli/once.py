@@ -36,7 +36,7 @@ from dhcpcore import (
 )
 from dhcpcore.actions import FetchNetwork, FetchNetworks, ObserveHost
 from dhcpcore.events import AgentKnown, DisableForced
-from dhcpcore_adapters.apply import Adapters, carry_out, chains
+from dhcpcore_adapters.apply import Adapters, Job, chains
 from dhcpcore_adapters.cli.errors import CommandError
 
 _READING: Final = (ObserveHost, FetchNetworks, FetchNetwork)
@@ -217,7 +217,8 @@ class Once:
 
         def work(chain: tuple[Action, ...]) -> list[Event]:
             outcomes: list[Event] = []
-            carry_out(chain, self._adapters, settings, tell=outcomes.append, jitter=random.random)
+            tell = outcomes.append
+            Job(chain=chain, adapters=self._adapters, settings=settings, tell=tell, jitter=random.random)()
             return outcomes
 
         with ThreadPoolExecutor(settings.num_sync_threads) as pool:
