@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import contextlib
 import fcntl
 import json
 import os
@@ -12,100 +11,25 @@ import socket
 import struct
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import pytest
 from attrs import evolve
 
 pytest.importorskip("pyroute2", reason="needs the extra 'agent'")
 
-from dhcpcore import AdapterError, DeviceSpec, Settings, SettingsError
+from dhcpcore import AdapterError, SettingsError
 from dhcpcore.model.spec import Route
-from dhcpcore.observed import ObservedDevice
-from dhcpcore.testing import MemoryHost, MemoryNamespaceControl, MemoryServer, SimulatedAgent
 from dhcpcore_adapters.netns import BridgeDriver, NetnsControl, NullDriver, load_driver, within
 from dhcpcore_adapters.netns.locks import Locks
 from dhcpcore_adapters.netns.netlink import Netlink
+from support.devices import BRIDGE, PATH, SPEC, TAP, changes, eventually, link, links, observed, read, run
 from support.namespace import found
 from support.own_host import in_own_host
 
-T = TypeVar("T")
-
 pytestmark = pytest.mark.skipif(found("ip") is None, reason="there is no 'ip' here: apt-get install iproute2")
 
-NETWORK: Final = "0a1b2c3d-4e5f-4000-8000-000000000000"
-BRIDGE: Final = "brq0a1b2c3d-4e"
-TAP: Final = "tap11111111-11"
-SPEC: Final = DeviceSpec(
-    name="ns-11111111-11",
-    namespace=f"qdhcp-{NETWORK}",
-    network_id=NETWORK,
-    port_id="11111111-1111-4000-8000-000000000000",
-    mac_address="fa:16:3e:11:11:11",
-    mtu=1400,
-    addresses=("10.0.0.2/24", "fd00::2/64", "169.254.169.254/32", "fe80::a9fe:a9fe/128"),
-    routes=(Route(gateway="10.0.0.1"), Route(gateway="fd99::1", onlink=True)),
-)
 PAYLOAD: Final = b"a reply of odd length"
-PATH: Final = f"/run/netns/{SPEC.namespace}"
-# Links, addresses and routes of both families (linux/rtnetlink.h: RTMGRP_*).
-CHANGES: Final = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
-
-
-def run(*argv: str) -> str:
-    ran = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
-    assert ran.returncode == 0, f"{' '.join(argv)}: {ran.stderr.strip()}"
-    return ran.stdout
-
-
-def link(name: str, *where: str) -> Any:
-    (told,) = json.loads(run("ip", *where, "-json", "-details", "link", "show", name))
-    return told
-
-
-def links() -> set[str]:
-    """The devices of the host, without those that came with it."""
-    names = {each["ifname"] for each in json.loads(run("ip", "-json", "link"))}
-    return {name for name in names if name.startswith(("brq", "tap", "ns-", "vm"))}
-
-
-def read(path: str) -> str:
-    with open(path, encoding="ascii") as file:
-        return file.read().strip()
-
-
-def eventually(look: Callable[[], T], seconds: float = 10) -> T:
-    """The first true value that `look` returns."""
-    deadline = time.monotonic() + seconds
-    while not (value := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return value
-
-
-def observed(control: NetnsControl, spec: DeviceSpec = SPEC) -> ObservedDevice:
-    (device,) = [each for each in control.observe_devices() if each.name == spec.name]
-    return device
-
-
-@contextlib.contextmanager
-def changes(namespace: str | None = None) -> Iterator[list[int]]:
-    """Collects the kinds of messages (RTM_*) by which the kernel tells of changes while the block runs."""
-
-    def listen() -> socket.socket:
-        listening = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        listening.bind((0, CHANGES))
-        listening.setblocking(False)
-        return listening
-
-    kinds: list[int] = []
-    with within(namespace, listen) if namespace else listen() as listening:
-        yield kinds
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                kinds.append(struct.unpack_from("IH", listening.recv(1 << 16))[1])
 
 
 @in_own_host
@@ -228,102 +152,6 @@ def test_udp_checksums_are_complete_on_the_wire() -> None:
     assert not completed(sent_udp())  # so the check above can fail
     control.ensure_device(SPEC)
     assert completed(sent_udp())
-
-
-@in_own_host
-def test_an_address_that_failed_detection_is_there() -> None:
-    """Two agents have the metadata address on one network: the second's fails, and is left at that."""
-    control = NetnsControl()
-    second = evolve(
-        SPEC,
-        name="ns-22222222-22",
-        namespace="qdhcp-other",
-        port_id="22222222-2222-4000-8000-000000000000",
-        mac_address="fa:16:3e:22:22:22",
-        addresses=("fd00::3/64", "fe80::a9fe:a9fe/128"),
-        routes=(),
-    )
-    control.ensure_device(SPEC)
-    eventually(lambda: not observed(control).tentative)
-    control.ensure_device(second)
-    failed = eventually(lambda: observed(control, second).dadfailed)
-    assert failed == ("fe80::a9fe:a9fe/128",)
-    eventually(lambda: not observed(control, second).tentative)
-    with changes(f"/run/netns/{second.namespace}") as inside:
-        control.ensure_device(second)
-    assert inside == []
-    assert {"fe80::a9fe:a9fe/128", "fd00::3/64"} <= set(observed(control, second).addresses)
-
-
-@in_own_host
-def test_addresses_settle() -> None:
-    control = NetnsControl()
-    control.ensure_device(SPEC)
-    assert observed(control).tentative
-    began = time.monotonic()
-    assert control.settled_addresses(SPEC.namespace, SPEC.name) == ()
-    assert time.monotonic() - began < 5
-    assert not observed(control).tentative
-
-
-@in_own_host
-def test_a_device_that_is_plugged_into_nothing_never_settles() -> None:
-    control = NetnsControl(NullDriver())
-    with pytest.raises(AdapterError, match="null"):
-        control.ensure_device(SPEC)
-    run("ip", "link", "add", SPEC.name, "type", "veth", "peer", "name", "vm1")
-    run("ip", "link", "set", SPEC.name, "netns", SPEC.namespace)
-    control.ensure_device(SPEC)
-    with pytest.raises(AdapterError, match="tentative") as caught:
-        control.settled_addresses(SPEC.namespace, SPEC.name)
-    assert caught.value.retryable
-    run("ip", "link", "set", "vm1", "up")
-    assert control.settled_addresses(SPEC.namespace, SPEC.name) == ()
-
-
-class RealDevices:
-    """Namespaces of the kernel's for an agent whose processes are not real; those look for theirs in memory."""
-
-    def __init__(self, directory: str, host: MemoryHost) -> None:
-        self.control, self.memory = NetnsControl(directory=directory), MemoryNamespaceControl(host)
-
-    def ensure_device(self, spec: DeviceSpec) -> None:
-        self.control.ensure_device(spec)
-        self.memory.ensure_device(spec)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.control, name)
-
-
-@in_own_host
-def test_of_two_agents_on_a_network_the_second_serves_metadata_without_ipv6() -> None:
-    server = MemoryServer()
-    network_id = server.create_network()["id"]
-    for cidr in ("10.0.0.0/24", "fd00::/64"):
-        server.create_subnet(network_id, cidr)
-    bound = []
-    for number in (1, 2):
-        host = MemoryHost(server.clock)
-        agent = SimulatedAgent(server, host, Settings(host=f"host-{number}", enable_isolated_metadata=True))
-        agent._interpreter.namespaces = RealDevices(f"/run/netns-{number}", host)
-        server.desk.bind(network_id, f"host-{number}")
-        agent.settle()
-        record = agent.state.networks[network_id]
-        (served,) = record.served.values()
-        assert record.proxy is not None
-        assert record.proxy.alive
-        assert record.retry is None
-        bound.append((served.dadfailed, "fe80::a9fe:a9fe" in (record.proxy.config or "")))
-    assert bound == [(False, True), (True, False)]
-
-
-@in_own_host
-def test_tentative_is_observed() -> None:
-    control = NetnsControl()
-    control.ensure_device(SPEC)
-    first = observed(control)
-    assert "fd00::2/64" in first.addresses
-    assert "fd00::2/64" in first.tentative
 
 
 @in_own_host

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from dhcpcore.testing.conformance.clock import ClockConformance, ClockWorld
 from dhcpcore.testing.conformance.file_store import FileStoreConformance, FileStoreWorld
-from dhcpcore.testing.conformance.namespace_control import (
-    DeviceState,
-    NamespaceControlConformance,
-    NamespaceControlWorld,
-)
+from dhcpcore.testing.conformance.namespace_control import NamespaceControlConformance
+from dhcpcore.testing.conformance.namespace_world import DeviceState, NamespaceControlWorld
 from dhcpcore.testing.conformance.process_control import ProcessControlConformance, ProcessControlWorld
 from dhcpcore.testing.conformance.reporter import ReporterConformance, ReporterWorld
 from dhcpcore.testing.conformance.server_rpc import ServerRpcConformance, ServerRpcWorld

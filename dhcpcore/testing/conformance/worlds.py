@@ -20,7 +20,7 @@ from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec, MetadataP
 from dhcpcore.testing.clock import BEGINNING, MemoryClock
 from dhcpcore.testing.conformance.clock import ClockWorld
 from dhcpcore.testing.conformance.file_store import FileStoreWorld
-from dhcpcore.testing.conformance.namespace_control import DeviceState, NamespaceControlWorld
+from dhcpcore.testing.conformance.namespace_world import DeviceState, NamespaceControlWorld
 from dhcpcore.testing.conformance.process_control import MAC, ProcessControlWorld
 from dhcpcore.testing.conformance.reporter import ReporterWorld
 from dhcpcore.testing.conformance.server_rpc import ServerRpcWorld
