@@ -207,6 +207,7 @@ if hosts.inside():
     def test_a_proxy_of_another_agent_is_adopted(host: Host) -> None:
         """Law: one that somebody else started on the configuration that is on the disk is left alone."""
         spec, processes = host.proxy(1), control(host)
+        os.makedirs(os.path.dirname(spec.pid_path), exist_ok=True)
         hosts.ip("netns", "exec", spec.namespace, *spec.argv)
         (pid,) = host.proxy_pids(spec.proxy_id)
         assert processes.start_proxy(spec) == pid
@@ -279,6 +280,8 @@ if hosts.inside():
         with DeathWatcher(told.put) as watcher:
             for process in (*seen.values(), *seen.values()):
                 watcher.watch(process)
+                # So does who has just started it.
+                watcher.watch(evolve(process, started=""))
             watcher.forget(seen["net-3"].pid)
             for owner in ("net-3", "net-2", "net-1"):
                 os.kill(seen[owner].pid, signal.SIGKILL)

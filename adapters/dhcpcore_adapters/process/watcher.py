@@ -28,6 +28,8 @@ class DeathWatcher:
         self._on_death = on_death
         self._lock = threading.Lock()
         self._watched: dict[int, tuple[Handle, ObservedProcess]] = {}
+        #: Pid and start of every process that is watched.
+        self._known: set[tuple[int, str]] = set()
         self._poll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll.register(self._wake, select.EPOLLIN)
@@ -44,7 +46,8 @@ class DeathWatcher:
     def watch(self, process: ObservedProcess) -> None:
         """Watch a process; one that is watched already is watched once, one that is dead already is told of at once.
 
-        Its `started` mark must be the one that was observed: another process of that pid is another process.
+        Its `started` mark must be the one that was observed: another process of that pid is another process.  Without
+        one it is whoever has the pid now.
 
         Raises:
             AdapterError: it cannot be watched, for want of a descriptor say.
@@ -52,8 +55,7 @@ class DeathWatcher:
         with self._lock:
             if self._closed:
                 return
-            watched = [each for _, each in self._watched.values()]
-            if any((each.pid, each.started) == (process.pid, process.started) for each in watched):
+            if (process.pid, process.started) in self._known:
                 return
             try:
                 handle = Handle(process.pid, process.started or None)
@@ -64,6 +66,10 @@ class DeathWatcher:
                 raise AdapterError(message) from error
             else:
                 dead = False
+                if (process.pid, handle.started) in self._known:
+                    handle.close()
+                    return
+                self._known.add((process.pid, handle.started))
                 self._watched[handle.descriptor] = handle, process
                 self._poll.register(handle.descriptor, select.EPOLLIN)
         if dead:
@@ -88,6 +94,7 @@ class DeathWatcher:
     def _drop(self, handle: Handle) -> None:
         self._poll.unregister(handle.descriptor)
         del self._watched[handle.descriptor]
+        self._known.discard((handle.pid, handle.started))
         handle.close()
 
     def _run(self) -> None:
