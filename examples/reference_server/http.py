@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -101,6 +101,8 @@ def _route(path: str, method: str, handler: Handler) -> Route:
             return await run_in_threadpool(handler, request, body)
         except ApiError as error:
             return JSONResponse(error.body(), error.status)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
         except sa.exc.OperationalError as error:
             _LOG.error("the database cannot be used: %s", error.orig)
             refusal = ApiError(
