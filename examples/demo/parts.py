@@ -58,7 +58,8 @@ class Program:
             NotSo: it is not there any more.
         """
         if self.process is None or self.process.poll() is not None:
-            raise NotSo(f"the {self.name} has ended by itself; logs/{self.log.name} says why")
+            *_, last = ["nothing", *self.log.read_text(errors="replace").splitlines()]
+            raise NotSo(f"the {self.name} has ended by itself; logs/{self.log.name} says why, at last: {last}")
         return self.process
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
