@@ -29,6 +29,12 @@ def judge_missing(state: AgentState, listed: set[str], sent_seq: int, at: float)
         ),
         key=lambda record: record.id,
     )
+    if not state.observation.done:
+        # Which of them are served is not known yet, so the brake could not hold. What is found of them on the host is
+        # found as what was not known: then everything is asked for again.
+        for record in missing:
+            state = put(state, NetworkRecord(id=record.id))
+        return state
     if not state.admin_state_up:
         return evolve(_drop(state, missing), brake=None)
     if not _trusted(state, sent_seq):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dhcpcore import actions, events
 from dhcpcore.model.port import FixedIP
-from support.script import network, port, serving
+from support.as_served import observed
+from support.script import Script, network, port, serving
 
 
 def test_whether_a_network_is_ours_is_told_by_the_full_answer_asked_in_one_breath() -> None:
@@ -89,3 +90,24 @@ def test_what_came_after_the_question_makes_an_empty_answer_no_safer() -> None:
     assert script.state.brake is not None
     assert script.state.brake.network_ids == {"n9", "n10", "n11"}
     assert script.state.brake.served == 12
+
+
+def test_an_empty_answer_before_the_host_was_seen_disables_nothing() -> None:
+    """An agent that was restarted knows its networks from a first answer; the second is empty, and only then the host
+    is seen: what runs there is not to be disabled because nobody knew that it runs."""
+    before = serving(*(network(f"n{number}") for number in range(12)))
+    script = Script()
+    script.server = dict(before.server)
+    script.observed = observed(before)
+    first = script.start()
+    script.succeed(*(action for action in first if not isinstance(action, actions.ObserveHost)))
+    script.server.clear()
+    script.now += 60.0
+    script.tell(events.ServerConnected())
+    script.succeed(*(action for action in script.start() if isinstance(action, actions.FetchNetworks)))
+    script.succeed(*(action for action in first if isinstance(action, actions.ObserveHost)))
+    script.now += 5.0
+    script.settle()
+    assert script.state.brake is not None
+    assert len(script.state.brake.network_ids) == 12
+    assert not {"disable", "release_dhcp_port"} & set(script.kinds())
