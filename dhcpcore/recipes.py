@@ -68,7 +68,8 @@ _FAULTS: Mapping[str, events.Fault] = {
 def in_steps(recipe: Recipe[T], make: Callable[[Call], Any]) -> Generator[Call, None, T]:
     """Follow a recipe with pauses: one before each call, and one before its answer is looked at.
 
-    Whoever iterates decides what else happens meanwhile, and may end it there, as a killed agent does.
+    Whoever iterates decides what else happens meanwhile, may end it there, as a killed agent does, and may throw an
+    `AdapterError` in: the call fails, or its answer is lost.
 
     Raises:
         AdapterError: a call's, where the recipe does not know better.
@@ -76,14 +77,14 @@ def in_steps(recipe: Recipe[T], make: Callable[[Call], Any]) -> Generator[Call, 
     try:
         call = next(recipe)
         while True:
-            yield call
             failure: AdapterError | None = None
             answer = None
             try:
+                yield call
                 answer = make(call)
+                yield call
             except AdapterError as error:
                 failure = error
-            yield call
             call = recipe.send(answer) if failure is None else recipe.throw(failure)
     except StopIteration as end:
         result: T = end.value

@@ -109,5 +109,4 @@ class AgentMachine(RuleBasedStateMachine):
         """The trouble ends: the agent must come to rest with everything right."""
         if hasattr(self, "world"):
             self._choices.data = None
-            quiet.heal(self.world)
-            quiet.check_converged(self.world)
+            quiet.check_converged(self.world, quiet.heal(self.world))

@@ -2,12 +2,12 @@
 
 A job is called, or, where it can be iterated over, taken from pause to pause: each time it yields the call that it is
 about to make, or whose answer it has not looked at yet.  So jobs of different lanes are interleaved call by call, and a
-call can take its time, without any thread.  Knows nothing of what runs in it.
+call can take its time, or fail on its way, without any thread.  Knows nothing of what runs in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -114,11 +114,27 @@ class Lanes:
             for call in running.pauses:
                 running.call = str(call)
                 return False
+        self._end(running)
+        return True
+
+    def fail(self, prefix: str, error: Callable[[], Exception]) -> bool:
+        """Let the calls fail at which jobs pause, where their names begin like this; whether a job has ended of it."""
+        ended = False
+        for running in [each for each in self.running if each.call.startswith(prefix)]:
+            if isinstance(running.pauses, Generator):
+                running.not_before = float("-inf")
+                try:
+                    running.call = str(running.pauses.throw(error()))
+                except StopIteration:
+                    self._end(running)
+                    ended = True
+        return ended
+
+    def _end(self, running: Running) -> None:
         self.running.remove(running)
         if running.scope is not None:
             self._scopes.discard(running.scope)
         self._fill(running.lane)
-        return True
 
     def _fill(self, lane: str) -> None:
         waiting = self._waiting.get(lane)

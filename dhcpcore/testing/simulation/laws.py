@@ -69,6 +69,10 @@ class Laws:
         """A new agent."""
         self._answering_since = self._world.now
 
+    def server_lost(self) -> None:
+        """The connection to the server is lost, with what is under way on it."""
+        self._answering_since = self._world.now
+
     # -- listening ----------------------------------------------------------------------------------------------------
 
     def on_deed(self, what: str, subject: str, process: Process | None) -> None:
@@ -110,11 +114,14 @@ class Laws:
                 self._remember(world.host.owner(process) or "", process)
         for record in world.agent.state.networks.values():
             for port in record.desired.ports if record.desired is not None else ():
-                if port.id in port_ids and port.id not in record.awaiting_ready and not self._was_loaded(record, port):
+                if port.id in port_ids and not self._was_loaded(record, port):
                     self._violations.append(f"port {port.id} reported, whose reservation no dnsmasq has loaded")
 
     def _was_loaded(self, record: NetworkRecord, port: Port) -> bool:
-        """Whether some dnsmasq of the network has, or had, loaded what a client of this port is to be answered."""
+        """Whether some dnsmasq of the network has, or had, loaded what a client of this port is to be answered.
+
+        One that has changed again while it is being reported: whether there was anything for it, as it was or is.
+        """
         network = record.desired
         assert network is not None
         ranges = {subnet.id for subnet in network.subnets if subnet.enable_dhcp and subnet.ip_version == 4}
@@ -127,9 +134,10 @@ class Laws:
             for directory, text in self._loaded
             if directory.endswith(record.id)
             for line in text.split("\n")
-            if line.lower().startswith(mac)
         ]
-        return any(address in line for line in lines for address in wanted)
+        if port.id in record.awaiting_ready:
+            return any(line[0].lower() == mac or not set(wanted).isdisjoint(line) for line in lines)
+        return any(line[0].lower() == mac and not set(wanted).isdisjoint(line) for line in lines)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 

@@ -87,8 +87,7 @@ def play_moments(make_agent: MakeAgent, seed: int, moments: Sequence[Moment]) ->
             world.choices = DrawnChoices(moment.seed)
             world.do(moment.happening)
         world.choices = DrawnChoices(seed + 1)
-        heal(world)
-        check_converged(world)
+        check_converged(world, heal(world))
     except AssertionError as error:
         raise _Failed(Failure(str(error) or traceback.format_exc(limit=-3), tuple(world.log))) from error
     except Exception as error:

@@ -8,14 +8,40 @@ from __future__ import annotations
 from typing import Final
 
 from dhcpcore.state import NetworkRecord
+from dhcpcore.testing.faults import SimulatedCrash, When
 from dhcpcore.testing.simulation.happenings import PLAIN, Happening, admin_state
 from dhcpcore.testing.simulation.world import World
+
+_WHENS: Final[tuple[When, ...]] = ("before", "after", "within")
+#: Calls around which something is half done.
+_CRASHING: Final = (
+    "process.reload_dnsmasq",
+    "process.start_dnsmasq",
+    "process.stop_dnsmasq",
+    "process.start_proxy",
+    "process.release_leases",
+    "files.write",
+    "files.remove",
+    "netns.ensure_device",
+    "netns.remove_*",
+    "server.create_dhcp_port",
+    "server.release_dhcp_port",
+    "server.dhcp_ready_on_ports",
+)
 
 
 def crash(world: World) -> None:
     """The agent is killed somewhere in the middle of what it does, and started again."""
     world.faults.crash_at(world.faults.points + world.choices.integer(1, 60))
     world.pass_time(world.choices.pick((0.5, 5.0)))
+
+
+def crash_at_a_call(world: World) -> None:
+    """The agent will be killed at the next call of one kind."""
+    operation, when = world.choices.pick(_CRASHING), world.choices.pick(_WHENS)
+    skip = world.choices.integer(0, 2)
+    world.faults.arm(operation, when=when, skip=skip, error=lambda: SimulatedCrash(f"{when} {operation}"))
+    world.note(f"a crash {when} {operation}")
 
 
 def crash_now(world: World) -> None:
@@ -147,7 +173,8 @@ def _served_record(world: World) -> NetworkRecord | None:
 
 OF_THE_HOST: Final[tuple[Happening, ...]] = (
     crash,
-    crash,
+    crash_at_a_call,
+    crash_at_a_call,
     crash_now,
     kill_process,
     kill_process,

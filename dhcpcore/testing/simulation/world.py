@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 import dhcpcore.events as events
+from dhcpcore.errors import AdapterError
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
@@ -236,9 +237,12 @@ class World:
         self.deliver(len(self.server.notices.queue(HOST)))
 
     def disconnect(self, reason: str) -> None:
-        """The connection is lost, and told to be."""
+        """The connection is lost, and told to be; calls under way on it fail."""
         self.is_up = False
         self._tell_connected = False
+        self.laws.server_lost()
+        if self.executor.fail("server.", lambda: AdapterError(f"ConnectionLost: {reason}")):
+            self._news = True
         self.agent.disconnected(reason)
 
     def connect(self) -> None:
