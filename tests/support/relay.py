@@ -1,4 +1,4 @@
-"""A TCP relay on loopback, for what can happen to connections on their way."""
+"""A relay on loopback, or between unix sockets, for what can happen to connections on their way."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ from urllib.parse import urlsplit
 class Relay:
     """Passes bytes between those who connect to it and a server; a context manager.
 
+    Args:
+        url: of the server, ``ws://`` or ``unix://``.
+        path: of the unix socket to listen on, for a server that does.
+
     Attributes:
         url: of the relay; count: connections it has taken; frozen: while set, nothing is passed, and nothing closed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, path: str | None = None) -> None:
         parts = urlsplit(url)
-        self._server = (parts.hostname, parts.port)
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"ws://127.0.0.1:{self._listening.getsockname()[1]}{parts.path}"
+        self._server: tuple[str | None, int | None] | str
+        if path is None:
+            self._server = (parts.hostname, parts.port)
+            self._listening = socket.create_server(("127.0.0.1", 0))
+            self.url = f"ws://127.0.0.1:{self._listening.getsockname()[1]}{parts.path}"
+        else:
+            self._server = parts.path
+            self._listening = socket.create_server(path, family=socket.AF_UNIX)
+            self.url = f"unix://{path}"
         self.count = 0
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
@@ -65,7 +75,7 @@ class Relay:
             except OSError:
                 return
             try:
-                far = socket.create_connection(self._server, 10)
+                far = self._connect()
             except OSError:
                 near.close()
                 continue
@@ -74,6 +84,17 @@ class Relay:
                 self.count += 1
             for pair in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if not isinstance(self._server, str):
+            return socket.create_connection(self._server, 10)
+        far = socket.socket(socket.AF_UNIX)
+        try:
+            far.connect(self._server)
+        except OSError:
+            far.close()
+            raise
+        return far
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         try:
