@@ -28,6 +28,7 @@ from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView, Metadat
 from dhcpcore.plan.dhcp_port import choose_dhcp_port, device_id
 from dhcpcore.plan.diff import change
 from dhcpcore.render.instance import render_instance
+from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
 from dhcpcore.render.views import instance_views, serves_dhcp
 from dhcpcore.state.agent import AgentState
@@ -101,7 +102,7 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
     if any(isinstance(action, DisableInstance) for action in actions):
         return [*_stop_proxy_of(state, record, actions), *actions], False
     actions.extend(_strays(record, _devices(record, serving)))
-    actions.extend(_proxy(state, record, network))
+    actions.extend(_proxy(state, record, network, actions))
     if not actions and not record.served and record.namespace and record.claim_retry:
         return _remove_namespace(record, "no DHCP port can be claimed"), False
     return actions, settled
@@ -235,8 +236,12 @@ def _remove_device(record: NetworkRecord, name: str, reason: str) -> RemoveDevic
     return RemoveDevice(network_id=record.id, namespace=f"qdhcp-{record.id}", device=name, reasons=(reason,))
 
 
-def _proxy(state: AgentState, record: NetworkRecord, network: Network) -> list[Action]:
-    """Start, replace or stop the metadata proxy: a function of the network, not of its history (museum class META)."""
+def _proxy(state: AgentState, record: NetworkRecord, network: Network, before: list[Action]) -> list[Action]:
+    """Start, replace or stop the metadata proxy: a function of the network, not of its history (museum class META).
+
+    Args:
+        before: what this plan does to the network's instances.
+    """
     running = [served for served in record.served.values() if served.alive]
     if not wants_metadata_proxy(network, state.settings):
         return _stop_proxy(state, record, "the network needs no metadata proxy")
@@ -245,7 +250,7 @@ def _proxy(state: AgentState, record: NetworkRecord, network: Network) -> list[A
     spec = render_metadata_proxy(
         network,
         settings=state.settings,
-        bind_interface=_bind_interface(state, record, network),
+        bind_interface=_bind_interface(state, record, network, before),
     )
     strays: list[Action] = [
         _stop(state, record, proxy, "another proxy serves the network")
@@ -269,13 +274,17 @@ def _wanted_proxy(state: AgentState, record: NetworkRecord, spec: MetadataProxyS
     return []
 
 
-def _bind_interface(state: AgentState, record: NetworkRecord, network: Network) -> str | None:
+def _bind_interface(state: AgentState, record: NetworkRecord, network: Network, before: list[Action]) -> str | None:
     """The device on which the proxy binds the IPv6 metadata address, where it can."""
-    device = metadata_bind_interface(network, state.settings) if state.capabilities.ipv6_enabled else None
+    name = metadata_bind_interface(network, state.settings) if state.capabilities.ipv6_enabled else None
     # Where duplicate address detection failed, another agent's proxy has the address: ours serves IPv4 only.
-    if any(served.spec.device.name == device and served.dadfailed for served in record.served.values()):
+    if any(served.spec.device.name == name and served.dadfailed for served in record.served.values()):
         return None
-    return device
+    # The address comes with the instance; an instance that waits for its port has not got it yet.
+    devices = {key: served.spec.device for key, served in record.served.items()}
+    devices |= {action.key: action.spec.device for action in before if isinstance(action, ApplyAction)}
+    has = any(device.name == name and METADATA_V6_CIDR in device.addresses for device in devices.values())
+    return name if has else None
 
 
 def _stop_proxy(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:

@@ -101,3 +101,25 @@ def test_only_addresses_that_the_device_has_are_bound() -> None:
     assert "fe80::a9fe:a9fe" not in (script.record().proxy.config or "")  # type: ignore[union-attr]
     (served,) = script.record().served.values()
     assert served.spec.device.addresses == ("10.0.255.2/16", "169.254.169.254/32")
+
+
+def test_ipv6_is_bound_once_the_device_has_the_address() -> None:
+    """Launchpad 2103417: an address was bound that nobody had set; here, one that the next restart sets."""
+    script = isolated()
+    six = subnet(number=6, cidr="fd00::/64", ip_version=6, gateway_ip=None, ipv6_address_mode="dhcpv6-stateful")
+    script.change(subnets=(*script.server["net"].subnets, six))
+    script.tell(events.SubnetCreated(subnet=six))
+    for _ in range(10):
+        plan = script.start()
+        at = [action.kind for action in plan]
+        for action in plan:
+            if isinstance(action, actions.StartProxy) and action.spec.bind_interface is not None:
+                before = plan.actions[: at.index("start_proxy")]
+                served = [each.spec for each in script.record().served.values()]
+                served += [each.spec for each in before if isinstance(each, actions.ApplyAction)]
+                assert any("fe80::a9fe:a9fe/128" in spec.device.addresses for spec in served), at
+        script.succeed(*plan.actions)
+    proxy = script.record().proxy
+    assert proxy is not None
+    assert proxy.config is not None
+    assert "fe80::a9fe:a9fe" in proxy.config
