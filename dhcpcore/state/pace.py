@@ -3,7 +3,10 @@
 A reload costs dnsmasq time in which it serves nobody, quadratic in the number of reservations (0.4 s at 10,000 hosts,
 measured with 2.90), and one reload carries any number of changes.  So a change on a quiet network is carried out at
 once, and what came while it was is carried out right after; when more came even then the next reload waits, and twice
-as long with every reload that had to wait.  No timer is needed: the time is in the state, and plans are due at it.
+as long with every reload that had to wait.  Reloads are often shorter than the time from one change of a burst to the
+next: then it is a burst when some reloads in a row have followed each other closely.  Whoever waits for each change
+before making the next looks the same, but for this: while a reload is held back nothing more comes.  No timer is
+needed: the time is in the state, and plans are due at it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ from attrs import evolve, frozen
 #: Seconds between two reloads of one network at the beginning of a burst, and later in it.
 FIRST_GAP: Final = 0.1
 LONGEST_GAP: Final = 1.0
+#: Seconds: a reload that begins so soon after the last one may belong to the same burst.
+CLOSE: Final = 0.1
+#: Signs that make a burst; a change during a reload counts for some, a close reload for one.
+_ENOUGH: Final = 6
+_HURRIED: Final = 3
 
 
 @frozen(kw_only=True)
@@ -22,22 +30,23 @@ class Pace:
     """How a network is being reloaded.
 
     Attributes:
-        began: monotonic seconds of when the reload began that runs, or ran last.
-        streak: how many reloads in a row had more to follow. gap: seconds from the last one to the next; until: when
-            that may begin.
-        waited: the next one was held back, or the one that runs was.
+        began, ended: monotonic seconds of when the reload began that runs, or ran last, and of when the last one ended.
+        signs: of a burst. gap: seconds from the last reload to the next; until: when that may begin.
+        waited: how often news came for the next one that was held back, or for the one that runs.
     """
 
     began: float = 0.0
-    streak: int = 0
+    ended: float = float("-inf")
+    signs: int = 0
     gap: float = 0.0
     until: float = float("-inf")
-    waited: bool = False
+    waited: int = 0
 
 
 def held_back(pace: Pace | None) -> Pace:
     """A reload is needed before its time."""
-    return evolve(pace or Pace(), waited=True)
+    pace = pace or Pace()
+    return evolve(pace, waited=pace.waited + 1)
 
 
 def begun(pace: Pace | None, at: float) -> Pace:
@@ -52,10 +61,15 @@ def ended(pace: Pace, at: float, *, more: bool, least: float) -> Pace:
         more: whether changes came meanwhile.
         least: seconds that must always lie between two reloads (Neutron: bulk_reload_interval).
     """
-    streak = pace.streak + 1 if more or pace.waited else 0
+    if more or pace.waited > 1:
+        signs = min(pace.signs + _HURRIED, 2 * _ENOUGH)
+    elif pace.waited == 0 and pace.began - pace.ended < CLOSE:
+        signs = min(pace.signs + 1, 2 * _ENOUGH)
+    else:
+        signs = 0
     gap = 0.0
-    if streak > 1:
+    if signs >= _ENOUGH:
         cost = at - pace.began
         gap = min(max(2 * pace.gap, FIRST_GAP, cost), max(LONGEST_GAP, 2 * cost))
     gap = max(gap, least)
-    return Pace(began=pace.began, streak=streak, gap=gap, until=at + gap)
+    return Pace(began=pace.began, ended=at, signs=signs, gap=gap, until=at + gap)

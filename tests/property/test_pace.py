@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dhcpcore import actions, events
-from dhcpcore.state.pace import FIRST_GAP, LONGEST_GAP
+from dhcpcore.state.pace import CLOSE, FIRST_GAP, LONGEST_GAP
 from support.script import Script, port, serving
 
 #: Seconds that a reload takes in these tests.
@@ -71,23 +71,53 @@ def test_every_change_is_served_soon_however_many_come(gaps: list[float]) -> Non
     assert max(burst.waits) <= LONGEST_GAP + 2 * COST + 1e-6
 
 
-@given(st.lists(st.floats(2 * COST, 1.0), min_size=1, max_size=30))
+@given(st.lists(st.floats(CLOSE + 2 * COST, 1.0), min_size=1, max_size=30))
 def test_a_change_that_comes_alone_is_never_held_back(gaps: list[float]) -> None:
-    """Changes that come when nothing runs, each after the one before was served, are reloaded at once."""
+    """Changes that come when nothing runs, each some time after the one before was served, are reloaded at once."""
     arrivals = [sum(gaps[: index + 1]) for index in range(len(gaps))]
     burst = created(serving(), arrivals)
     assert burst.reloads == len(arrivals)
     assert max(burst.waits) <= COST + 1e-6
 
 
-@given(st.integers(100, 300), st.floats(0.0, 0.02))
-@example(300, 0.02)
-@example(300, 0.0)
-def test_a_burst_costs_reloads_by_its_length_in_time_and_not_by_its_changes(count: int, gap: float) -> None:
-    """Reloads of a burst are few: some while the gap grows, then one for each longest gap."""
-    burst = created(serving(), [index * gap for index in range(count)])
-    growing = 7  # 0.1, 0.2, 0.4, 0.8 s, and the three before the burst is known for one
+@given(st.integers(60, 120), st.floats(0.0, 0.04), st.floats(0.001, 0.04))
+@example(300, 0.02, COST)
+@example(300, 0.0, COST)
+@example(300, 0.02, 0.005)
+def test_a_burst_costs_reloads_by_its_length_in_time_and_not_by_its_changes(
+    count: int, gap: float, cost: float
+) -> None:
+    """Reloads of a burst are few, longer than its gaps or not: some at first, then one for each longest gap."""
+    burst = created(serving(), [index * gap for index in range(count)], cost)
+    growing = 11  # 0.1, 0.2, 0.4, 0.8 s, and at most seven before the burst is known for one
     assert burst.reloads <= growing + count * gap / LONGEST_GAP + 1
+
+
+@given(st.lists(st.floats(0.0, 0.2), min_size=12, max_size=24))
+@example([0.01] * 60)
+def test_who_waits_for_each_change_is_seldom_held_back(pauses: list[float]) -> None:
+    """Changes made one by one, each when the one before is served, are no burst: at most one in six waits."""
+    script, waits = serving(), []
+    for number, pause in enumerate(pauses, start=1):
+        script.now += pause
+        begin = script.now
+        script.tell(events.PortCreated(port=port(number)))
+        while True:
+            plan = script.start()
+            reloads = [action for action in plan if isinstance(action, actions.ReloadInstance)]
+            for action in plan:
+                if action not in reloads:
+                    script.succeed(action)
+            if reloads:
+                break
+            if not plan:
+                assert plan.due is not None
+                script.now = plan.due
+        script.now += COST
+        script.succeed(reloads[0])
+        waits.append(script.now - begin)
+    assert max(waits) <= FIRST_GAP + COST + 1e-6
+    assert sum(wait > COST + 1e-6 for wait in waits) <= len(waits) / 6
 
 
 def test_a_long_reload_makes_the_gap_as_long() -> None:
