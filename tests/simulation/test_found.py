@@ -111,3 +111,15 @@ def test_an_empty_answer_before_the_host_was_seen_disables_nothing() -> None:
     assert script.state.brake is not None
     assert len(script.state.brake.network_ids) == 12
     assert not {"disable", "release_dhcp_port"} & set(script.kinds())
+
+
+def test_asking_for_a_network_that_is_not_ours_does_not_make_it_ours() -> None:
+    """The server answers to anybody who asks for one network; it was given to another host's agent."""
+    script = serving(network("a"))
+    script.now += 60.0
+    script.tell(events.ResyncRequested(network_id="b", reason="an operator asked for it"))
+    plan = script.start()
+    assert {"fetch_networks", "fetch_network"} & {action.kind for action in plan} == {"fetch_networks"}
+    script.succeed(*plan)
+    script.settle()
+    assert "b" not in script.state.networks
