@@ -289,7 +289,11 @@ def _network_of_port""",
         bugs=(),
         museum=("L10", "RESYNC"),
         brings_back="a resync of one network fetches all networks",
-        edits=edit("state/fold.py", "    if event.network_id is None:\n", "    if event.reason:\n"),
+        edits=edit(
+            "state/fold.py",
+            "    if event.network_id is None or record is None or record.desired is None:\n",
+            "    if event.reason:\n",
+        ),
         killer=f"{_CASES}::TestPartialSync::test_it_fetches_and_touches_the_named_network_only",
     ),
     Mutant(
