@@ -22,7 +22,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz parity bench wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz parity bench bench-site wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,10 @@ parity: venv ## compare our output with the stock agent's, byte by byte (network
 bench: venv ## measure ours against the stock agent in one run (network, once)
 	@.ci/stock
 	$(PY) bench/run.py $(ARGS)
+
+bench-site: venv ## measure the agent on a site of its own: server, dnsmasq, clients, 200 networks
+	@.ci/system-tools
+	$(PY) bench/on_site.py $(ARGS)
 
 wheel-test: venv ## build the wheel and use it outside the checkout
 	@.ci/wheel-test

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -65,27 +66,39 @@ def run_inside(file: str, folder: Path, *, seconds: float = 300) -> None:
         folder: an empty directory, for the temporary directories of the tests.
         seconds: after which they are killed.
     """
+    arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={folder / 'inside'}", file]
+    ran = run_program(arguments, seconds=seconds)
+    print(ran.stdout)
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-5_000:]
+
+
+def run_program(
+    arguments: Sequence[str], *, seconds: float = 300, shown: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a program inside, as process 1; it is killed after so many seconds.
+
+    Args:
+        shown: what it says goes where ours goes, instead of into the answer.
+    """
     entry = _entry()
     assert entry is not None
-    arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={folder / 'inside'}", file]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     theirs, ours = os.pipe()
     try:
-        ran = subprocess.run(
+        return subprocess.run(
             [*entry, "sh", "-c", f'{_SET_UP} && exec "$@"', "sh", *arguments],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            capture_output=not shown,
             text=True,
             timeout=seconds,
             cwd=Path(__file__).resolve().parents[2],
             env=environment | {_MARK: "1", _LIFELINE: str(theirs)},
             pass_fds=[theirs],
+            check=False,
         )
     finally:
         os.close(theirs)
         os.close(ours)
-    print(ran.stdout)
-    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-5_000:]
 
 
 def _end_with_the_test(lifeline: int) -> None:
