@@ -13,6 +13,7 @@ from __future__ import annotations
 from dhcpcore.actions import Action, Plan
 from dhcpcore.errors import AdapterError, DhcpCoreError, PayloadError, SettingsError, UnsafePlanError
 from dhcpcore.events import ActionFailed, ActionSucceeded, Event, PlanStarted
+from dhcpcore.explain import describe_action, describe_event, event_networks, explain_network
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.lease import Lease
 from dhcpcore.model.network import HostRoute, Network, Segment, Subnet
@@ -85,7 +86,11 @@ __all__ = [
     "Warning",
     "answer_render_request",
     "assume_served",
+    "describe_action",
+    "describe_event",
     "describe_state",
+    "event_networks",
+    "explain_network",
     "fold_event",
     "fold_events",
     "initial_state",

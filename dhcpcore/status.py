@@ -164,7 +164,7 @@ def _pending(record: NetworkRecord, now: float) -> Iterator[dict[str, Any]]:
     if record.retry is not None or record.observe:
         yield _waits(record, "host", ["to be looked at again"] if record.observe else [], record.retry, now)
     if record.pace is not None and record.pace.waited and record.pace.until > now:
-        paced = Retry(attempts=record.pace.streak, not_before=record.pace.until, reason="a burst of changes")
+        paced = Retry(attempts=record.pace.waited, not_before=record.pace.until, reason="a burst of changes")
         yield _waits(record, "reload", [], paced, now)
 
 

@@ -223,7 +223,7 @@ def _reloaded(state: AgentState, record: NetworkRecord, action: actions.ReloadIn
     if record.pace is None or f"network:{record.id}" in state.in_flight:
         return record
     view, least = action.spec.view, float(state.settings.bulk_reload_interval)
-    more = view is not None and view.network is not record.desired
+    more = view is not None and view.network != record.desired
     return evolve(record, pace=pace.ended(record.pace, at, more=more, least=least))
 
 

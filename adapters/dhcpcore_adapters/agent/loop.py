@@ -45,6 +45,8 @@ _BRIEF: Final = (ReloadInstance, UpdateDevice, ReleaseLeases)
 _SERVER: Final = (FetchNetworks, FetchNetwork, PortAction, NotifyReady)
 
 Observer = Callable[[ActionSucceeded], None]
+#: Told of every event that was folded, with the state before and after it; must be quick, and must not raise.
+Record = Callable[[Event, AgentState, AgentState], None]
 
 
 class ChildDied(DhcpCoreError):
@@ -59,6 +61,7 @@ class Agent:
         executor: carries chains of actions out.
         jitter: draws a number from 0 to 1, for retries.
         observe: told of each action that succeeded, after it was folded; watches processes, say.
+        record: see `Record`; keeps a journal, say.
     """
 
     def __init__(
@@ -69,12 +72,14 @@ class Agent:
         *,
         jitter: Callable[[], float],
         observe: Observer | None = None,
+        record: Record | None = None,
     ) -> None:
         self._state = state
         self._adapters = adapters
         self._executor = executor
         self._jitter = jitter
         self._observe = observe
+        self._record = record
         self._inbox: deque[Event] = deque()
         self._arrived = threading.Event()
         self._last_plan: Plan | None = None
@@ -152,7 +157,10 @@ class Agent:
         if isinstance(event, ProcessDied | ProxyDied) and is_unexpected_death(event, self._state):
             if self._state.settings.check_child_processes_action == "exit":
                 raise ChildDied(f"process {event.pid} has ended, and check_child_processes_action says: exit")
-        self._state = fold_event(event, self._state)
+        before = self._state
+        self._state = fold_event(event, before)
+        if self._record is not None:
+            self._record(event, before, self._state)
         if self._observe is not None and isinstance(event, ActionSucceeded):
             self._observe(event)
 
