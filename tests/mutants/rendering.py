@@ -357,7 +357,7 @@ RENDERING: Final = (
 """,
             "",
         ),
-        killer=f"{_UNIT}/test_museum_metadata.py::test_only_addresses_that_the_device_has_are_bound",
+        killer=f"{_UNIT}/test_render_metadata.py::test_where_ipv6_metadata_is_bound",
     ),
     # -- models and the wire
     Mutant(
