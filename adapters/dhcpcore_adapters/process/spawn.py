@@ -102,12 +102,12 @@ def _run(argv: Sequence[str], program: str, environment: Mapping[str, str], said
 
 
 def _tail(descriptor: int) -> str:
-    """The end of what was said, on one line."""
+    """The end of what was said, on one line; without what haproxy says of itself each time, where it says more."""
     length = os.fstat(descriptor).st_size
     start = max(0, length - _LONGEST_REASON)
     text = os.pread(descriptor, _LONGEST_REASON, start).decode("utf-8", "replace")
-    lines = [line.strip() for line in text.splitlines()]
-    joined = " | ".join(line for line in lines if line)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    joined = " | ".join([line for line in lines if not line.startswith("[NOTICE]")] or lines)
     return "".join(character if character.isprintable() else "?" for character in joined)
 
 
