@@ -266,7 +266,10 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
             state = need_full_fetch(evolve(state, sync=evolve(state.sync, retry=retry)), "the last sync failed")
             return forget_fetches(state)
         case actions.FetchNetwork():
-            record = need_fetch(state.record(action.network_id), state.seq, "the last fetch failed")
+            record = state.record(action.network_id)
+            if record.need is None:
+                return forget_fetches(state)  # answered by a full answer meanwhile, or the network is gone
+            record = need_fetch(record, state.seq, "the last fetch failed")
             retry = after_failure(state.settings, record.need_retry, event)
             return forget_fetches(put(state, evolve(record, need_retry=retry)))
         case actions.ObserveHost(network_id=None):
