@@ -111,14 +111,17 @@ class AgentUpdated(Event):
 
 @frozen(kw_only=True)
 class PayloadRefused(Event):
-    """A notification that could not be parsed; its network, where known, is fetched anew.
+    """A notification that could not be parsed; its network, where known, is fetched anew, otherwise everything.
 
     Attributes:
         message: the `PayloadError` as text.
+        network_id: as far as it could be read.
+        understood: whether the method is one of ours, so that something may have been missed.
     """
 
     message: str
     network_id: str | None = None
+    understood: bool = True
 
 
 # -- wishes -----------------------------------------------------------------------------------------------------------
@@ -126,7 +129,11 @@ class PayloadRefused(Event):
 
 @frozen(kw_only=True)
 class ResyncRequested(Event):
-    """Fetch one network, or all of them (network_id None); e.g. after the transport was connected again."""
+    """Fetch one network, or all of them (network_id None).
+
+    Whoever names a network says that it is this agent's: the server answers to anybody who asks for one, so that is not
+    told by the answer.
+    """
 
     reason: str
     network_id: str | None = None

@@ -39,9 +39,7 @@ def fold_events(many: Iterable[events.Event], state: AgentState) -> AgentState:
 
 
 def _resync_requested(event: events.ResyncRequested, state: AgentState) -> AgentState:
-    record = state.networks.get(event.network_id) if event.network_id is not None else None
-    if event.network_id is None or record is None or record.desired is None:
-        # Anybody may ask for any network: whether an unknown one is ours is told by the answer to everything only.
+    if event.network_id is None:
         return need_full_fetch(state, event.reason)
     return put(state, need_fetch(state.record(event.network_id), state.seq, event.reason))
 

@@ -198,10 +198,10 @@ def agent_updated(event: events.AgentUpdated, state: AgentState) -> AgentState:
 
 
 def payload_refused(event: events.PayloadRefused, state: AgentState) -> AgentState:
-    """A notification was unreadable: ask for its network, if it is one of ours."""
+    """A notification was unreadable: ask for its network, or for everything where that is not one of ours yet."""
     record = state.networks.get(event.network_id) if event.network_id is not None else None
     if record is None or record.desired is None:
-        return state
+        return need_full_fetch(state, "an unreadable notification") if event.understood else state
     return put(state, need_fetch(record, state.seq, "an unreadable notification"))
 
 

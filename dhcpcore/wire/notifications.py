@@ -52,7 +52,8 @@ def event_or_refusal(method: str, payload: Any, *, at: float = 0.0) -> Event:
     try:
         return parse_event(method, payload, at=at)
     except PayloadError as error:
-        return PayloadRefused(at=at, message=str(error), network_id=network_id_of(payload))
+        known = type(method) is str and method in NOTIFICATIONS
+        return PayloadRefused(at=at, message=str(error), network_id=network_id_of(payload), understood=known)
 
 
 def network_id_of(payload: Any) -> str | None:

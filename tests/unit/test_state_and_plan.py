@@ -1059,6 +1059,17 @@ def test_an_unreadable_notification_asks_for_its_network() -> None:
     assert [a.kind for a in script.plan()] == ["fetch_network"]
 
 
+@pytest.mark.parametrize("network_id", ["another", None])
+def test_an_unreadable_notification_of_what_is_not_known_asks_for_everything(network_id: str | None) -> None:
+    """It may have given us that network; a method that is none of ours may not."""
+    script = serving()
+    script.now += 60.0
+    script.tell(events.PayloadRefused(network_id=network_id, message="security_group: ...", understood=False))
+    assert not {"fetch_networks", "fetch_network"} & {a.kind for a in script.plan()}
+    script.tell(events.PayloadRefused(network_id=network_id, message="network.id: ..."))
+    assert "fetch_networks" in [a.kind for a in script.plan()]
+
+
 def test_changed_settings_reach_every_network() -> None:
     script = serving(network("a"), network("b"))
     script.tell(events.SettingsChanged(settings=evolve(script.settings, dns_domain="example.org")))
