@@ -46,8 +46,8 @@ demo: ## watch it work: server, agent, dnsmasq and DHCP clients in namespaces of
 mutants: venv ## bring bugs of other agents back, one at a time: each must be found by its test
 	PYTHONPATH=tests $(PY) -m mutants.run --workers $(WORKERS) $(ARGS)
 
-fuzz: venv ## run the property tests with fresh seeds for SECONDS
-	$(PY) .ci/fuzz.py $(SECONDS) -n $(WORKERS) --dist worksteal $(ARGS)
+fuzz: venv ## run the property tests and simulated histories with fresh seeds for SECONDS
+	$(PY) .ci/fuzz.py $(SECONDS) --workers $(WORKERS) $(ARGS)
 
 parity: venv ## compare our output with the stock agent's, byte by byte (network, once)
 	@.ci/stock

@@ -16,6 +16,7 @@ from dhcpcore.model.spec import InstanceKey, InstanceSpec, MetadataProxySpec
 from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.plan.dhcp_port import choose_dhcp_port
 from dhcpcore.render.instance import render_instance
+from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
 from dhcpcore.render.views import instance_views, serves_dhcp
 from dhcpcore.testing.host import MemoryHost
@@ -64,6 +65,9 @@ class Judge:
             if any(spec.key.network_id == network.id for spec in instances):
                 if wants_metadata_proxy(network, self.settings):
                     device = metadata_bind_interface(network, self.settings)
+                    # Where the device has not got the address, nothing can be bound to it.
+                    devices = {spec.device.name: spec.device.addresses for spec in instances}
+                    device = device if device and METADATA_V6_CIDR in devices.get(device, ()) else None
                     proxies.append(render_metadata_proxy(network, settings=self.settings, bind_interface=device))
         return instances, proxies
 

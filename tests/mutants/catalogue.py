@@ -7,5 +7,6 @@ from typing import Final
 from mutants.mutant import Mutant, unique
 from mutants.rendering import RENDERING
 from mutants.serving import SERVING
+from mutants.simulated import SIMULATED
 
-CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING))
+CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING, *SIMULATED))

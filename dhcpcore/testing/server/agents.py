@@ -55,9 +55,10 @@ class AgentDesk:
 
     def listeners(self, network_id: str) -> list[str]:
         """Hosts whose agents are told about the network: those that serve it and are not administratively down."""
-        return [host for host in self.hosts_of(network_id) if self._is_up(host)]
+        return [host for host in self.hosts_of(network_id) if self.is_listening(host)]
 
-    def _is_up(self, host: str) -> bool:
+    def is_listening(self, host: str) -> bool:
+        """Whether the host's agent is told of anything: not where it is administratively down."""
         agent = self.tables.agents.get(host)
         return agent is None or agent.admin_state_up
 
@@ -100,7 +101,7 @@ class AgentDesk:
 
     def schedule_for(self, host: str) -> None:
         """Give an agent that asks for its networks those that have too few agents (network_auto_schedule)."""
-        if not self.auto_schedule or not (self.is_alive(host) and self._is_up(host)):
+        if not self.auto_schedule or not (self.is_alive(host) and self.is_listening(host)):
             return
         for network_id in self.tables.networks:
             if not any(subnet["enable_dhcp"] for subnet in self.tables.subnets_of(network_id)):
@@ -127,7 +128,7 @@ class AgentDesk:
             host
             for host in load
             if self.is_alive(host)
-            and self._is_up(host)
+            and self.is_listening(host)
             and host not in self.hosts_of(network_id)
             and (not routed or host in mapped)
         ]

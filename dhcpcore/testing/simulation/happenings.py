@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dhcpcore.errors import AdapterError
+from dhcpcore.events import ResyncRequested
 from dhcpcore.model.lease import Lease
 from dhcpcore.testing.faults import When
 from dhcpcore.testing.generate import operations
@@ -43,6 +44,8 @@ def begin(world: World) -> None:
     for network_id in list(server.tables.networks):
         for _ in range(2):
             operations.operate(world.choices, server, Flavour.TYPICAL, network_id, (operations.add_port,))
+    if world.choices.chance(50):
+        world.frail = list(server.tables.networks)[1]
     for _ in range(3):
         world.deliver_all()
         world.pass_time(1.5)
@@ -58,7 +61,7 @@ def begin(world: World) -> None:
 def some_network(world: World) -> str | None:
     """A network that something is done to; never the first one of all."""
     known = sorted(world.server.tables.networks)
-    known = [network_id for network_id in known if network_id != world.bystander]
+    known = [network_id for network_id in known if network_id not in (world.bystander, world.frail)]
     if not known:
         return None
     network_id = world.choices.pick(known)
@@ -158,9 +161,10 @@ def lease_of(world: World, network_id: str) -> None:
             addresses = world.host.answer(key, port.mac_address) if port.requires_dhcp_configuration else ()
             for address in addresses:
                 if ":" not in address:
-                    world.host.lease(key, Lease(expiry=0, ip_address=address, mac_address=port.mac_address))
+                    mac = port.mac_address
+                    world.host.lease(key, Lease(expiry=0, ip_address=address, mac_address=mac, client_id=f"01:{mac}"))
                     if network_id in world.laws.unchanged:
-                        world.laws.leases[key.directory, address] = port.mac_address
+                        world.laws.leases[key.directory, address] = mac
 
 
 def take_away(world: World) -> None:
@@ -198,6 +202,69 @@ def share(world: World) -> None:
         except Exception as refusal:
             world.note(f"{OTHER_HOST} gets no port: {refusal}")
     world.note(f"network {network_id} is served by {OTHER_HOST} too")
+
+
+def overtake(world: World) -> None:
+    """A port comes while an older answer about its network is on its way: the event wins.
+
+    Raises:
+        AssertionError: the answer won.
+    """
+    network_id = _quiet_network(world)
+    if network_id is None:
+        return
+    world.slow.append(Slow("server.get_network_info", 5.0, answered=True))
+    world.put(ResyncRequested(network_id=network_id, reason="somebody wants to know", at=world.now))
+    world.pass_time(0.5)
+    before = set(world.server.tables.network_ports[network_id])
+    add = (operations.add_port,)
+    said = operations.operate(world.choices, world.server, Flavour.TYPICAL, network_id, add)
+    world.note(f"while an answer about {network_id} is on its way: {said}")
+    world.deliver_all()
+    world.pass_time(10.0)
+    world.slow.clear()
+    record = world.agent.state.networks.get(network_id)
+    if record is not None and record.desired is not None:
+        lost = set(world.server.tables.network_ports[network_id]) - before - {port.id for port in record.desired.ports}
+        assert not lost, f"told of, and forgotten for an older answer: {lost}"
+
+
+def late_news(world: World) -> None:
+    """The news of a port comes again after that of its end: it does not come back.
+
+    Raises:
+        AssertionError: it did.
+    """
+    network_id = _quiet_network(world)
+    if network_id is None:
+        return
+    before = set(world.server.tables.network_ports[network_id])
+    operations.operate(world.choices, world.server, Flavour.TYPICAL, network_id, (operations.add_port,))
+    news = [notice for notice in world.server.notices.queue(HOST) if notice.method == "port_create_end"]
+    added = sorted(set(world.server.tables.network_ports[network_id]) - before)
+    world.deliver_all()
+    world.pass_time(1.0)
+    if not added or not news or added[0] not in world.server.tables.ports:
+        return
+    world.server.delete_port(added[0])
+    world.deliver_all()
+    world.agent.notified(news[-1].method, news[-1].payload)
+    world.step()
+    world.note(f"port {added[0]} deleted, and told of again")
+    record = world.agent.state.networks.get(network_id)
+    back = record is not None and record.desired is not None and any(p.id == added[0] for p in record.desired.ports)
+    assert not back, f"port {added[0]} was deleted, and came back"
+
+
+def _quiet_network(world: World) -> str | None:
+    """A network of this host about which everything is told, and nothing under way."""
+    network_id = some_network(world)
+    if network_id is None or not world.is_up:
+        return None
+    world.deliver_all()
+    world.settle()
+    listed = HOST in world.server.desk.hosts_of(network_id) and world.server.desk.is_listening(HOST)
+    return network_id if listed and world.is_at_ease(network_id) else None
 
 
 def admin_state(world: World) -> None:
@@ -252,8 +319,7 @@ def outage(world: World) -> None:
         world.note("the server is gone")
         return
     if world.backup is not None and world.choices.chance(30):
-        world.server.restore(world.backup)
-        world.note("backup restored")
+        world.restore(world.backup)
     world.faults.disarm(world.outage)
     world.outage = None
     world.connect()
@@ -269,8 +335,7 @@ def back_up(world: World) -> None:
 def restore(world: World) -> None:
     """The backup is restored; nobody is told, except that the server was started again."""
     if world.backup is not None:
-        world.server.restore(world.backup)
-        world.note("backup restored")
+        world.restore(world.backup)
         if world.outage is None:
             world.disconnect("the server was restored")
             world.connect()
@@ -358,6 +423,8 @@ OF_NETWORKS: Final[tuple[Happening, ...]] = (
     take_leases,
     take_away,
     share,
+    overtake,
+    late_news,
 )
 OF_MESSAGES: Final[tuple[Happening, ...]] = (
     disturb,

@@ -23,7 +23,8 @@ class Running:
     Attributes:
         scope: what it occupies, where it says so.
         pauses: what is left of it; None for one that can only be called.
-        call: at which call it pauses, ``contract.method``; empty before the first.
+        call: at which call it pauses, ``contract.method``; empty before the first. asked: the very call.
+        answered: whether its answer is there already: it was yielded before.
         not_before: until when its call takes (monotonic seconds).
     """
 
@@ -32,6 +33,8 @@ class Running:
     job: Job
     pauses: Iterator[Any] | None
     call: str = ""
+    answered: bool = False
+    asked: object = None
     not_before: float = float("-inf")
 
 
@@ -112,6 +115,7 @@ class Lanes:
             running.job()
         else:
             for call in running.pauses:
+                running.answered, running.asked = call is running.asked, call
                 running.call = str(call)
                 return False
         self._end(running)

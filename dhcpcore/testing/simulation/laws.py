@@ -86,9 +86,10 @@ class Laws:
                 if network_id in subject:
                     self._violations.append(f"{what} of {subject}, though nothing has happened to that network")
         if process is not None and process.program == "dnsmasq":
-            self._remember(subject, process)
+            self.remember(subject, process)
 
-    def _remember(self, directory: str, process: Process) -> None:
+    def remember(self, directory: str, process: Process) -> None:
+        """Remember what a dnsmasq has loaded."""
         self._loaded.add((directory, process.loaded.get("host", "")))
 
     def on_release(self, process: Process, address: str) -> None:
@@ -104,6 +105,14 @@ class Laws:
             self._reported_at = self._world.now
         elif method == "dhcp_ready_on_ports":
             self._on_ready(list(arguments[0]))
+        elif method == "create_dhcp_port" and not self._world.restored:
+            self._on_claim(arguments[0]["port"]["device_id"])
+
+    def _on_claim(self, device_id: str) -> None:
+        """A DHCP port is created only where there is none: the agent asks before it creates."""
+        for port in self._world.server.tables.ports.values():
+            if port["device_id"] == device_id and port["binding:host_id"] == self._world.settings.host:
+                self._violations.append(f"a second DHCP port is created beside {port['id']}")
 
     def _on_ready(self, port_ids: list[str]) -> None:
         world = self._world
@@ -111,7 +120,7 @@ class Laws:
             self._violations.append(f"{len(port_ids)} ports in one report")
         for process in world.host.processes.values():
             if process.program == "dnsmasq":
-                self._remember(world.host.owner(process) or "", process)
+                self.remember(world.host.owner(process) or "", process)
         for record in world.agent.state.networks.values():
             for port in record.desired.ports if record.desired is not None else ():
                 if port.id in port_ids and not self._was_loaded(record, port):
@@ -128,6 +137,11 @@ class Laws:
         wanted = [ip.ip_address for ip in port.fixed_ips if ip.subnet_id in ranges]
         if not wanted or not port.requires_dhcp_configuration:
             return True
+        if (
+            len({subnet.segment_id for subnet in network.subnets if subnet.id in {i.subnet_id for i in port.fixed_ips}})
+            > 1
+        ):
+            return True  # of several segments at once: with Neutron there is no such port
         mac = port.mac_address.lower()
         lines = [
             line.split(",")

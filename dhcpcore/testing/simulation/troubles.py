@@ -9,13 +9,13 @@ from typing import Final
 
 from dhcpcore.state import NetworkRecord
 from dhcpcore.testing.faults import SimulatedCrash, When
-from dhcpcore.testing.simulation.happenings import PLAIN, Happening, admin_state
+from dhcpcore.testing.simulation.happenings import PLAIN, Happening, admin_state, operate
 from dhcpcore.testing.simulation.world import World
 
-_WHENS: Final[tuple[When, ...]] = ("before", "after", "within")
+_WHENS: Final[tuple[When, ...]] = ("before", "before", "after", "within")
 #: Calls around which something is half done.
 _CRASHING: Final = (
-    "process.reload_dnsmasq",
+    *(4 * ("process.reload_dnsmasq",)),
     "process.start_dnsmasq",
     "process.stop_dnsmasq",
     "process.start_proxy",
@@ -37,11 +37,15 @@ def crash(world: World) -> None:
 
 
 def crash_at_a_call(world: World) -> None:
-    """The agent will be killed at the next call of one kind."""
+    """The agent will be killed at the next call of one kind; then a network changes."""
     operation, when = world.choices.pick(_CRASHING), world.choices.pick(_WHENS)
-    skip = world.choices.integer(0, 2)
+    skip = world.choices.pick((0, 0, 0, 1, 2))
     world.faults.arm(operation, when=when, skip=skip, error=lambda: SimulatedCrash(f"{when} {operation}"))
     world.note(f"a crash {when} {operation}")
+    operate(world)
+    if world.choices.chance(70):
+        world.deliver_all()
+        world.pass_time(1.0)
 
 
 def crash_now(world: World) -> None:
@@ -62,7 +66,7 @@ def kill_process(world: World) -> None:
     seen = world.choices.chance(70)
     if not seen:
         world.unseen(process.pid)
-    eased = seen and process.program == "dnsmasq" and _is_at_ease(world, network_id)
+    eased = seen and process.program == "dnsmasq" and world.is_at_ease(network_id)
     world.laws.damaged(network_id)
     world.tally.deaths += 1
     world.host.kill(process.pid)
@@ -76,30 +80,6 @@ def kill_process(world: World) -> None:
 
 def _is_spared(world: World, pid: int) -> bool:
     return world.network_of(world.host.owner(world.host.processes[pid]) or "") == world.bystander
-
-
-def _is_at_ease(world: World, network_id: str) -> bool:
-    """Whether nothing keeps the agent from bringing a process of this network back at once."""
-    record = world.agent.state.networks.get(network_id)
-    return (
-        record is not None
-        and world.agent.state.observation.done
-        and record.wanted
-        and record.retry is None
-        and record.need is None
-        and not record.observe
-        and not record.claim_retry
-        and len(record.served) == 1
-        and all(served.alive and served.deaths == 0 for served in record.served.values())
-        and not world.agent.state.in_flight
-        and not world.has_news
-        and world.executor.idle
-        and not world.faults.armed
-        and not world.slow
-        and not world.faults.crash_ordered
-        and world.host.disk.fault is None
-        and world.host.spawn_fault is None
-    )
 
 
 def damage(world: World) -> None:

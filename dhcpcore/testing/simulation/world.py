@@ -45,10 +45,12 @@ class Slow:
 
     Attributes:
         call: how its name begins: ``server``, ``processes.start_dnsmasq``.
+        answered: whether it is the answer that takes so long (True), the question (False), or either.
     """
 
     call: str
     seconds: float
+    answered: bool | None = None
 
 
 @define
@@ -76,7 +78,9 @@ class World:
         server, host, agent, executor, clock, faults: what there is; settings: the agent's.
         laws: what must hold, and what is remembered for that; tally: what there was of everything.
         log: what happened, in words, oldest first.
-        is_up: whether server and agent are connected. slow: calls that will take their time.
+        frail: a network to which nothing happens on the server, and everything on the host.
+        restored: whether the server was ever set back. is_up: whether server and agent are connected.
+        slow: calls that will take their time.
         dead: watched processes that have ended, of which the agent is not told yet.
     """
 
@@ -99,6 +103,7 @@ class World:
         self.is_up = True
         self.slow: list[Slow] = []
         self.backup: Tables | None = None
+        self.restored = False
         self.outage: ArmedFault | None = None
         self.dead: deque[ObservedProcess] = deque()
         self.first_empty: float | None = None
@@ -107,6 +112,7 @@ class World:
         self._make_agent = make_agent
         self._watch: _Watch | None = None
         self._bystander: str | None = None
+        self.frail: str | None = None
         self._tell_connected = False
         self._news = True
         self._wake_at: float | None = None
@@ -140,6 +146,30 @@ class World:
         """The network that an instance's directory or a proxy's id belongs to."""
         network_id = owner.rpartition("/")[2]
         return network_id if network_id in self.agent.state.networks else self._proxy_network(network_id)
+
+    def is_at_ease(self, network_id: str) -> bool:
+        """Whether nothing keeps the agent from doing at once whatever this network needs."""
+        state = self.agent.state
+        record = state.networks.get(network_id)
+        return (
+            record is not None
+            and state.observation.done
+            and record.wanted
+            and record.retry is None
+            and record.need is None
+            and not record.observe
+            and not record.claim_retry
+            and len(record.served) == 1
+            and all(served.alive and served.deaths == 0 for served in record.served.values())
+            and not state.in_flight
+            and not self.has_news
+            and self.executor.idle
+            and not self.faults.armed
+            and not self.slow
+            and not self.faults.crash_ordered
+            and self.host.disk.fault is None
+            and self.host.spawn_fault is None
+        )
 
     def do(self, happening: Callable[[World], None]) -> None:
         """Let one thing happen; where the agent is killed by it, another one is started.
@@ -214,6 +244,12 @@ class World:
             )
             self.note(f"  agent says: {message}: {about}")
 
+    def restore(self, backup: Tables) -> None:
+        """The server is what it was; nobody is told."""
+        self.restored = True
+        self.server.restore(backup)
+        self.note("backup restored")
+
     # -- telling it ---------------------------------------------------------------------------------------------------
 
     def put(self, event: events.Event) -> None:
@@ -279,6 +315,8 @@ class World:
 
     def _ended(self, process: Process) -> None:
         owner = self.host.owner(process)
+        if process.program == "dnsmasq":
+            self.laws.remember(owner or "", process)
         if process.pid in self._unseen:
             self._unseen.discard(process.pid)
         elif owner is not None and (self._watch is None or process.pid in self._watch.pids):
@@ -317,7 +355,7 @@ class World:
 
     def _takes_its_time(self, running: Running) -> bool:
         for slow in self.slow:
-            if running.call.startswith(slow.call):
+            if running.call.startswith(slow.call) and slow.answered in (None, running.answered):
                 self.slow.remove(slow)
                 running.not_before = self.now + slow.seconds
                 self.note(f"{running.call} of {running.scope} takes {slow.seconds:g} s")
