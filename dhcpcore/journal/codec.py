@@ -9,40 +9,39 @@ when they are read.  What is read is checked: an unknown member, a wrong type, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from math import isfinite
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from attrs import NOTHING, Factory, fields, frozen, has
+from attrs import NOTHING, Factory, fields, has
 from immutables import Map
 
 from dhcpcore.errors import PayloadError, SettingsError, shown
 from dhcpcore.journal.errors import JournalError
+from dhcpcore.journal.scalars import (
+    SCALARS,
+    WORDS,
+    Codec,
+    Decode,
+    Encode,
+    Shared,
+    decode_float,
+    decode_mapping,
+    decode_plain,
+    each_of,
+    encode_plain,
+    list_of,
+    literal,
+    members_of,
+    under,
+)
 from dhcpcore.model.network import Network, Segment, Subnet
 from dhcpcore.model.port import Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceSpec
 from dhcpcore.render.framing import Templates
 from dhcpcore.state.agent import AgentState
-
-
-@frozen
-class Shared:
-    """The shared objects that one line has had so far, by identity and by number."""
-
-    numbers: dict[int, int]
-    objects: list[object]
-
-    @classmethod
-    def new(cls) -> Shared:
-        """For another line."""
-        return cls({}, [])
-
-
-Encode = Callable[[Any, Shared], Any]
-Decode = Callable[[Any, Shared], Any]
 
 #: The member that says which class an object is of, where several are possible.
 KIND: Final = "is"
@@ -53,16 +52,7 @@ _SHARED: Final = frozenset({Network, Subnet, Port})
 _NAMES: Final = {"Network": Network, "Subnet": Subnet, "Segment": Segment, "Port": Port}
 #: Where the declared type is wider than what can be written.
 _NARROWED: Final[Mapping[tuple[type, str], Any]] = {(AgentState, "templates"): Templates | None}
-_FLOATS: Final = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _ABSENT: Final = object()
-
-
-@frozen
-class Codec:
-    """Both directions for one type."""
-
-    encode: Encode
-    decode: Decode
 
 
 def codec(hint: Any) -> Codec:
@@ -76,17 +66,17 @@ def codec(hint: Any) -> Codec:
 
 @cache
 def _codec(hint: Any) -> Codec:
-    if hint in _SCALARS:
-        return _SCALARS[hint]
+    if hint in SCALARS:
+        return SCALARS[hint]
     if hint in _FAMILIES:
         return _FAMILIES[hint]
     if hint is Any:
-        return Codec(_encode_plain, _decode_plain)
+        return Codec(encode_plain, decode_plain)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return _union(arguments)
     if origin is Literal:
-        return _literal(arguments)
+        return literal(arguments)
     if origin is tuple:
         return _sequence(arguments[0]) if arguments[1:] == (...,) else _row(arguments)
     if origin is frozenset:
@@ -94,7 +84,7 @@ def _codec(hint: Any) -> Codec:
     if origin is Map:
         return _map(*arguments)
     if origin is not None and issubclass(origin, Mapping):
-        return Codec(_encode_plain, _decode_mapping)
+        return Codec(encode_plain, decode_mapping)
     if isinstance(hint, type) and has(hint):
         return _object(hint)
     raise TypeError(f"no JSON form for {hint}")
@@ -111,78 +101,13 @@ def family(*classes: type) -> Codec:
         return {KIND: name, **codec(type(value)).encode(value, shared)}
 
     def decode(data: Any, shared: Shared) -> Any:
-        members = _members(data)
+        members = members_of(data)
         name = members.get(KIND)
         if type(name) is not str or name not in by_name:
             raise JournalError(KIND, f"one of {', '.join(by_name)}", shown(name))
         return codec(by_name[name]).decode({key: value for key, value in members.items() if key != KIND}, shared)
 
     return Codec(encode, decode)
-
-
-# -- scalars ----------------------------------------------------------------------------------------------------------
-
-
-def _as_is(value: Any, _: Shared) -> Any:
-    return value
-
-
-def _scalar(kind: type, words: str) -> Decode:
-    def decode(data: Any, _: Shared) -> Any:
-        if type(data) is not kind:
-            raise JournalError("", words, shown(data))
-        return data
-
-    return decode
-
-
-def _encode_float(value: Any, _: Shared) -> Any:
-    return value if isfinite(value) else str(value)
-
-
-def _decode_float(data: Any, _: Shared) -> Any:
-    if type(data) is float or type(data) is int:
-        return data
-    if type(data) is str and data in _FLOATS:
-        return _FLOATS[data]
-    raise JournalError("", "a number", shown(data))
-
-
-_SCALARS: Final[Mapping[Any, Codec]] = {
-    str: Codec(_as_is, _scalar(str, "a text")),
-    int: Codec(_as_is, _scalar(int, "a whole number")),
-    bool: Codec(_as_is, _scalar(bool, "true or false")),
-    NoneType: Codec(_as_is, _scalar(NoneType, "null")),
-    float: Codec(_encode_float, _decode_float),
-}
-
-
-def _literal(values: tuple[Any, ...]) -> Codec:
-    def decode(data: Any, _: Shared) -> Any:
-        if type(data) is not str or data not in values:
-            raise JournalError("", f"one of {', '.join(values)}", shown(data))
-        return data
-
-    return Codec(_as_is, decode)
-
-
-def _encode_plain(value: Any, shared: Shared) -> Any:
-    """What is in JSON types already."""
-    if isinstance(value, Mapping):
-        return {str(name): _encode_plain(member, shared) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encode_plain(member, shared) for member in value]
-    if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
-        return value
-    raise JournalError("", "JSON types", f"a {type(value).__name__}")
-
-
-def _decode_plain(data: Any, _: Shared) -> Any:
-    return data
-
-
-def _decode_mapping(data: Any, _: Shared) -> Any:
-    return dict(_members(data))
 
 
 # -- several values ---------------------------------------------------------------------------------------------------
@@ -196,7 +121,7 @@ def _sequence(inner: Any) -> Codec:
         return [encode_one(member, shared) for member in value]
 
     def decode(data: Any, shared: Shared) -> Any:
-        return tuple(_each(_list(data), decode_one, shared))
+        return tuple(each_of(list_of(data), decode_one, shared))
 
     return Codec(encode, decode)
 
@@ -208,7 +133,7 @@ def _row(inner: tuple[Any, ...]) -> Codec:
         return [each.encode(member, shared) for each, member in zip(codecs, value, strict=True)]
 
     def decode(data: Any, shared: Shared) -> Any:
-        found = _list(data)
+        found = list_of(data)
         if len(found) != len(codecs):
             raise JournalError("", f"a list of {len(codecs)}", shown(data))
         return tuple(each.decode(member, shared) for each, member in zip(codecs, found, strict=True))
@@ -223,7 +148,7 @@ def _set(inner: Any) -> Codec:
         return [one.encode(member, shared) for member in sorted(value)]
 
     def decode(data: Any, shared: Shared) -> Any:
-        return frozenset(_each(_list(data), one.decode, shared))
+        return frozenset(each_of(list_of(data), one.decode, shared))
 
     return Codec(encode, decode)
 
@@ -239,8 +164,8 @@ def _map(key: Any, inner: Any) -> Codec:
 
     def decode(data: Any, shared: Shared) -> Any:
         if key is str:
-            return Map({name: _under(name, one.decode, member, shared) for name, member in _members(data).items()})
-        return Map(_each(_list(data), pair.decode, shared))
+            return Map({name: under(name, one.decode, member, shared) for name, member in members_of(data).items()})
+        return Map(each_of(list_of(data), pair.decode, shared))
 
     pair = _row((key, inner))
     return Codec(encode, decode)
@@ -248,16 +173,16 @@ def _map(key: Any, inner: Any) -> Codec:
 
 def _union(arguments: tuple[Any, ...]) -> Codec:
     """Nothing, texts and objects: at most one class of objects, or each is told by its name."""
-    scalars = [each for each in arguments if each in _SCALARS]
-    others = [each for each in arguments if each not in _SCALARS]
+    scalars = [each for each in arguments if each in SCALARS]
+    others = [each for each in arguments if each not in SCALARS]
     inner = None if not others else codec(others[0]) if len(others) == 1 else family(*others)
     kinds = set(scalars)
 
     def encode(value: Any, shared: Shared) -> Any:
         if type(value) in kinds:
-            return _SCALARS[type(value)].encode(value, shared)
+            return SCALARS[type(value)].encode(value, shared)
         if inner is None:
-            return _SCALARS[float].encode(value, shared) if float in kinds else value
+            return SCALARS[float].encode(value, shared) if float in kinds else value
         return inner.encode(value, shared)
 
     def decode(data: Any, shared: Shared) -> Any:
@@ -267,13 +192,10 @@ def _union(arguments: tuple[Any, ...]) -> Codec:
         if inner is not None:
             return inner.decode(data, shared)
         if float in kinds:
-            return _decode_float(data, shared)
-        raise JournalError("", " or ".join(_WORDS[each] for each in scalars), shown(data))
+            return decode_float(data, shared)
+        raise JournalError("", " or ".join(WORDS[each] for each in scalars), shown(data))
 
     return Codec(encode, decode)
-
-
-_WORDS: Final = {str: "a text", int: "a whole number", bool: "true or false", NoneType: "null", float: "a number"}
 
 
 # -- objects ----------------------------------------------------------------------------------------------------------
@@ -300,16 +222,16 @@ def _object(model: type) -> Codec:
         for name, one, default in known():
             member = getattr(value, name)
             if member is not default and not (type(member) is type(default) and member == default):
-                encoded[name] = _under(name, one.encode, member, shared)
+                encoded[name] = under(name, one.encode, member, shared)
         return encoded
 
     def decode(data: Any, shared: Shared) -> Any:
-        left = dict(_members(data))
+        left = dict(members_of(data))
         values = {}
         for name, one, default in known():
             found = left.pop(name, _ABSENT)
             if found is not _ABSENT:
-                values[name] = _under(name, one.decode, found, shared)
+                values[name] = under(name, one.decode, found, shared)
             elif default is _ABSENT:
                 raise JournalError(name, "a value", "none")
         if left:
@@ -363,35 +285,3 @@ def declare_family(base: type, *classes: type) -> Codec:
     """Where `base` is declared, an object of one of `classes` stands."""
     _FAMILIES[base] = family(*classes)
     return _FAMILIES[base]
-
-
-# -- what all share ---------------------------------------------------------------------------------------------------
-
-
-def _under(name: str, step: Callable[[Any, Shared], Any], value: Any, shared: Shared) -> Any:
-    try:
-        return step(value, shared)
-    except JournalError as error:
-        raise error.under(name) from None
-
-
-def _each(found: list[Any], decode: Decode, shared: Shared) -> list[Any]:
-    values: list[Any] = []
-    try:
-        for member in found:
-            values.append(decode(member, shared))
-    except JournalError as error:
-        raise error.under(f"[{len(values)}]") from None
-    return values
-
-
-def _members(data: Any) -> dict[str, Any]:
-    if type(data) is not dict:
-        raise JournalError("", "an object", shown(data))
-    return data
-
-
-def _list(data: Any) -> list[Any]:
-    if type(data) is not list:
-        raise JournalError("", "a list", shown(data))
-    return data

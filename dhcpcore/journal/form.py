@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import dhcpcore.events as events
 from dhcpcore.actions import ORDER, Action, Plan
-from dhcpcore.journal.codec import Shared, declare_family
+from dhcpcore.journal.codec import declare_family
+from dhcpcore.journal.scalars import Shared
 from dhcpcore.plan.encode import action_to_json, plan_to_json
 
 _EVENTS: Final = (

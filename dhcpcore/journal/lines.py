@@ -16,8 +16,9 @@ import dhcpcore.journal.form  # noqa: F401
 from dhcpcore.actions import Action
 from dhcpcore.errors import shown
 from dhcpcore.events import Event, Fault, Result
-from dhcpcore.journal.codec import Shared, codec
+from dhcpcore.journal.codec import codec
 from dhcpcore.journal.errors import JournalError
+from dhcpcore.journal.scalars import Shared
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord
 

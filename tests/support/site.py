@@ -271,6 +271,7 @@ class AgentProgram(Program):
         folder: where its state, settings and log are.
         options: Neutron's, by name; more than what is set here.
         prefix: a command that runs it, for an agent with a network of its own.
+        arguments: more of them, after the settings file.
         url: the way to the server, where it is not the server's own.
     """
 
@@ -281,6 +282,7 @@ class AgentProgram(Program):
         *,
         host: str = "host-1",
         prefix: Sequence[str] = (),
+        arguments: Sequence[str] = (),
         url: str | None = None,
         **options: Any,
     ) -> None:
@@ -307,7 +309,7 @@ class AgentProgram(Program):
         self._ours = f'[dhcpcore]\ncontrol_socket = "{self.control}"\n{transport}\n'
         self.write_settings(**settings)
         argv = [sys.executable, "-m", "dhcpcore_adapters.cli", "agent", "--config", str(self.settings_file)]
-        super().__init__([*prefix, *argv], folder / "agent.log")
+        super().__init__([*prefix, *argv, *arguments], folder / "agent.log")
 
     def write_settings(self, **settings: Any) -> None:
         """Write the settings file anew; the agent reads it at its start, and at SIGHUP."""

@@ -39,6 +39,8 @@ class AgentOptions:
         control_socket: unix socket for ``dhcpcore status``; ``$state_path`` may stand in it.
         lock_file: held as long as the agent runs; a second one refuses to start.
         durable_files: flush each file to the disk before dnsmasq is told of it.
+        journal: directory of the journal; ``$state_path`` may stand in it; None: there is none.
+        journal_size: bytes of one of its files; journal_files: how many of that size are kept.
 
     Raises:
         SettingsError: an option is not what it must be.
@@ -51,6 +53,9 @@ class AgentOptions:
     control_socket: str = "$state_path/dhcpcore.sock"
     lock_file: str = "$state_path/dhcpcore.lock"
     durable_files: bool = False
+    journal: str | None = None
+    journal_size: int = 64 << 20
+    journal_files: int = 4
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> AgentOptions:
@@ -66,6 +71,12 @@ class AgentOptions:
                     read[name] = _options(name, value)
                 case "durable_files":
                     read[name] = _switch(name, value)
+                case "journal_size":
+                    read[name] = _number(name, value, least=1 << 20, most=1 << 40)
+                case "journal_files":
+                    read[name] = _number(name, value, least=2, most=1000)
+                case "journal":
+                    read[name] = _text(name, value) if value else None
                 case "transport" | "netns_directory" | "control_socket" | "lock_file":
                     read[name] = _text(name, value)
                 case _:
@@ -85,3 +96,10 @@ def _switch(name: str, value: Any) -> bool:
     if type(value) is str and value.strip().lower() in words:
         return words[value.strip().lower()]
     raise SettingsError(f"{GROUP}.{name}", "true or false", repr(value))
+
+
+def _number(name: str, value: Any, *, least: int, most: int) -> int:
+    text = str(value).strip() if type(value) in (int, str) else ""
+    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
+        return int(text)
+    raise SettingsError(f"{GROUP}.{name}", f"a whole number from {least} to {most}", repr(value))

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final
 
-from dhcpcore import AgentState, DhcpCoreError, Settings, describe_state, initial_state
+from dhcpcore import AgentState, DhcpCoreError, Event, Settings, describe_state, explain_network, initial_state
 from dhcpcore.contracts import Reporter
 from dhcpcore.events import DisableForced, ResyncRequested, SettingsChanged
 from dhcpcore_adapters.agent.build import build_adapters, build_driver, build_transport, host_capabilities
@@ -26,6 +26,8 @@ from dhcpcore_adapters.agent.executor import ThreadExecutor
 from dhcpcore_adapters.agent.lock import AgentLock, refuse_stock_agent
 from dhcpcore_adapters.agent.loop import Agent
 from dhcpcore_adapters.agent.options import AgentOptions
+from dhcpcore_adapters.agent.recent import Recent
+from dhcpcore_adapters.journal import JournalWriter
 from dhcpcore_adapters.process import DeathWatcher, probe_dnsmasq
 from dhcpcore_adapters.rpc import Transport
 
@@ -77,8 +79,11 @@ class Service:
             self._executor,
             jitter=random.random,
             observe=self._observe,
+            record=self._record,
         )
         self._deaths: Deaths | None = None
+        self._recent = Recent()
+        self._journal: JournalWriter | None = None
 
     @property
     def state(self) -> AgentState:
@@ -98,6 +103,9 @@ class Service:
             lock = AgentLock(options.place(options.lock_file, settings))
             stack.callback(lock.close)
             stack.enter_context(self._signals())
+            if options.journal is not None:
+                self._journal = self._new_journal(options.place(options.journal, settings))
+                stack.callback(self._journal.close)
             path = options.place(options.control_socket, settings)
             control = ControlServer(path, self._commands(), reporter=self._reporter)
             stack.callback(control.close)
@@ -131,6 +139,20 @@ class Service:
         if self._deaths is not None:
             self._deaths.observe(event)
 
+    def _record(self, event: Event, before: AgentState, after: AgentState) -> None:
+        self._recent.record(event, before, after)
+        if self._journal is not None:
+            self._journal.record(event, before, after)
+
+    def _new_journal(self, directory: str) -> JournalWriter:
+        return JournalWriter(
+            directory,
+            size=self._options.journal_size,
+            files=self._options.journal_files,
+            clock=self._clock,
+            reporter=self._reporter,
+        )
+
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
         where = "".join(traceback.format_exception(error))
@@ -144,6 +166,10 @@ class Service:
         def sync(request: dict[str, Any]) -> Any:
             network_id = request.get("network")
             reason = "an operator asked for it"
+            known = self._agent.state.networks.get(network_id) if network_id is not None else None
+            if known is None or known.desired is None:
+                # The server answers to anybody who asks for one network; whether it is ours the whole list tells.
+                network_id = None
             self._agent.put(ResyncRequested(at=self._clock.monotonic(), reason=reason, network_id=network_id))
             return {"asked": network_id or "all networks"}
 
@@ -152,7 +178,12 @@ class Service:
             self._agent.put(DisableForced(at=self._clock.monotonic()))
             return {"let_go": sorted(brake.network_ids) if brake is not None else []}
 
-        return {"status": status, "sync": sync, "force-disable": force_disable}
+        def explain(request: dict[str, Any]) -> Any:
+            network_id = request.get("network") or ""
+            now = self._clock.monotonic()
+            return explain_network(self._agent.state, network_id, now) | self._recent.about(network_id, now)
+
+        return {"status": status, "sync": sync, "force-disable": force_disable, "explain": explain}
 
     def _read_settings(self) -> None:
         if self._read_again is None:
@@ -202,5 +233,3 @@ def _needs_a_start(settings: Settings) -> tuple[object, ...]:
         settings.interface_driver,
         settings.num_sync_threads,
     )
-
-

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from dhcpcore_adapters.cli import agent, apply, asking, plan, render, status
+from dhcpcore_adapters.cli import agent, apply, asking, explain, plan, render, replay, status
 from dhcpcore_adapters.cli.arguments import Parser, ShowVersion
 from dhcpcore_adapters.cli.errors import FAILED, CommandError
 from dhcpcore_adapters.cli.terminal import Terminal
@@ -37,7 +37,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action=ShowVersion)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (agent, status, asking, apply, plan, render):
+    for command in (agent, status, explain, asking, replay, apply, plan, render):
         command.add(commands)
     return parser
 

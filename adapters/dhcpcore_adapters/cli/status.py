@@ -54,13 +54,13 @@ def status_lines(status: Document) -> Iterator[str]:
     yield f"Heartbeat  {_heartbeat(status['heartbeat'])}"
     yield f"Sync       {_sync(status['sync'])}"
     yield (
-        f"Serves     {_counted(counts['networks_served'], 'network')}, {_counted(counts['subnets_served'], 'subnet')},"
-        f" {_counted(counts['ports_served'], 'port')}; {counts['instances_alive']} of"
-        f" {_counted(counts['instances'], 'dnsmasq process', 'dnsmasq processes')} alive"
+        f"Serves     {counted(counts['networks_served'], 'network')}, {counted(counts['subnets_served'], 'subnet')},"
+        f" {counted(counts['ports_served'], 'port')}; {counts['instances_alive']} of"
+        f" {counted(counts['instances'], 'dnsmasq process', 'dnsmasq processes')} alive"
     )
     ready = status["ready_ports"]
     yield (
-        f"Ready      {_counted(ready['queued'] + ready['being_reported'], 'port')} to be reported, "
+        f"Ready      {counted(ready['queued'] + ready['being_reported'], 'port')} to be reported, "
         f"{ready['not_served_yet']} to be served first{_again(ready['retry'])}"
     )
     if status["instances"]:
@@ -85,7 +85,7 @@ def _host(agent: Document) -> str:
         return f"not looked at yet{failed}"
     due = agent["next_audit_in_seconds"]
     after = ", and at this moment" if due is None else f", again {_ahead(due)}"
-    return f"looked at {_ago(agent['observed_seconds_ago'])}{after}{failed}"
+    return f"looked at {ago(agent['observed_seconds_ago'])}{after}{failed}"
 
 
 def _heartbeat(heartbeat: Document) -> str:
@@ -93,13 +93,13 @@ def _heartbeat(heartbeat: Document) -> str:
         return "none: report_interval is 0"
     if not heartbeat["supported"]:
         return "none: the server takes no state reports"
-    failed = f"; {_counted(heartbeat['failures'], 'failure')} since" if heartbeat["failures"] else ""
+    failed = f"; {counted(heartbeat['failures'], 'failure')} since" if heartbeat["failures"] else ""
     after = "another one is under way" if heartbeat["under_way"] else f"next {_ahead(heartbeat['next_in_seconds'])}"
-    return f"answered {_ago(heartbeat['answered_seconds_ago'])}{failed}, {after}"
+    return f"answered {ago(heartbeat['answered_seconds_ago'])}{failed}, {after}"
 
 
 def _sync(sync: Document) -> str:
-    told = f"answered {_ago(sync['answered_seconds_ago'])}"
+    told = f"answered {ago(sync['answered_seconds_ago'])}"
     if sync["under_way"]:
         return f"{told}; another one is under way"
     if sync["pending_reasons"]:
@@ -113,7 +113,7 @@ def _instances(status: Document) -> Iterator[Sequence[str]]:
         remarks = [
             *([] if one["alive"] else ["not running"]),
             *(["taken over"] if one["adopted"] and one["alive"] else []),
-            *([f"died {_counted(one['deaths'], 'time')}"] if one["deaths"] else []),
+            *([f"died {counted(one['deaths'], 'time')}"] if one["deaths"] else []),
             *(["files may not be loaded"] if one["dirty"] else []),
             *(["IPv6 metadata address is another agent's"] if one["metadata_address_elsewhere"] else []),
             *one["drift"],
@@ -134,7 +134,7 @@ def _proxies(status: Document) -> Iterator[Sequence[str]]:
         remarks = [
             *([] if one["alive"] else ["not running"]),
             *(["taken over"] if one["adopted"] and one["alive"] else []),
-            *([f"died {_counted(one['deaths'], 'time')}"] if one["deaths"] else []),
+            *([f"died {counted(one['deaths'], 'time')}"] if one["deaths"] else []),
             *(["left over, to be stopped"] if one["left_over"] else []),
         ]
         yield one["network"], one["proxy"], str(one["pid"] or "-"), "; ".join(remarks)
@@ -144,7 +144,7 @@ def _waiting(status: Document) -> Iterator[str]:
     brake = status["brake"]
     if brake is not None:
         yield (
-            f"{_counted(len(brake['networks']), 'network')} of {brake['served']} are no longer listed by the server and"
+            f"{counted(len(brake['networks']), 'network')} of {brake['served']} are no longer listed by the server and"
             f" held for {_seconds(brake['until_in_seconds'])} more; dhcpcore force-disable lets them go"
         )
     for one in status["removals"]:
@@ -152,7 +152,12 @@ def _waiting(status: Document) -> Iterator[str]:
             yield f"{one['network']}: not listed, but the server may not have heard of this agent yet"
         elif one["state"] != "held":
             yield f"{one['network']}: to be disabled ({one['state']})"
-    for one in status["pending"]:
+    yield from pending_lines(status["pending"])
+
+
+def pending_lines(pending: Sequence[Document]) -> Iterator[str]:
+    """What networks wait for, one line each."""
+    for one in pending:
         segment = f" segment {one['segment']}" if one["segment"] is not None else ""
         if one["what"] == "reload":
             yield f"{one['network']}: a reload {_ahead(one['retry']['in_seconds'])}: {one['retry']['reason']}"
@@ -166,7 +171,7 @@ def _again(retry: Document | None, *, time: bool = True) -> str:
     if retry is None:
         return ""
     when = f", again {_ahead(retry['in_seconds'])}" if time else ""
-    return f"; failed {_counted(retry['attempts'], 'time')}: {retry['reason']}{when}"
+    return f"; failed {counted(retry['attempts'], 'time')}: {retry['reason']}{when}"
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -176,11 +181,13 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _counted(count: int, noun: str, plural: str | None = None) -> str:
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """``1 port``, ``2 ports``."""
     return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
 
 
-def _ago(seconds: float | None) -> str:
+def ago(seconds: float | None) -> str:
+    """``never``, ``3.2 s ago``, ``5 min ago``."""
     return "never" if seconds is None else f"{_seconds(seconds)} ago"
 
 
