@@ -200,11 +200,13 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
 
 
 def _start(spec: InstanceSpec, settings: Settings) -> Recipe[events.InstanceStarted]:
-    yield Call("processes", "stop_dnsmasq", (spec.key,))
+    # As much as can be done while the old one serves is done before it is stopped: clients wait for the rest only.
     yield Call("namespaces", "ensure_device", (spec.device,))
     yield from _write(spec, ("host", "addn_hosts", "opts"))
     yield Call("files", "write", (f"{spec.directory}/interface", spec.device.name))
+    yield Call("processes", "stop_dnsmasq", (spec.key,))
     if spec.view is not None:
+        # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
         leases = f"{spec.directory}/leases"
         previous: str | None = yield Call("files", "read", (leases,))
         text, _ = render_initial_leases(spec.view, settings=settings, previous=previous)
