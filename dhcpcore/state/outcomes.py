@@ -203,6 +203,7 @@ def _applied(
             dadfailed=before is not None and before.dadfailed and before.spec.device.name == action.spec.device.name,
             started_at=at,
             deaths=before.deaths if before is not None else 0,
+            last_death=before.last_death if before is not None else None,
         )
     elif before is None:
         return state, record
@@ -252,6 +253,7 @@ def _started_proxy(record: NetworkRecord, action: actions.StartProxy, result: ev
         pid=pid,
         started_at=at,
         deaths=record.proxy.deaths if record.proxy is not None else 0,
+        last_death=record.proxy.last_death if record.proxy is not None else None,
     )
 
 
@@ -268,7 +270,8 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
         case actions.FetchNetwork():
             record = state.record(action.network_id)
             if record.need is None:
-                return forget_fetches(state)  # answered by a full answer meanwhile, or the network is gone
+                # Answered by a full answer meanwhile, or the network is gone; a claim may have waited for this.
+                return forget_fetches(touch(state, record.id))
             record = need_fetch(record, state.seq, "the last fetch failed")
             retry = after_failure(state.settings, record.need_retry, event)
             return forget_fetches(put(state, evolve(record, need_retry=retry)))

@@ -125,3 +125,17 @@ def test_a_fetch_that_fails_after_its_network_went_is_not_repeated() -> None:
     script.settle()
     assert "b" not in script.state.networks
     assert script.kinds().count("fetch_network") == 1
+
+
+def test_a_claim_that_waited_for_a_fetch_goes_on_when_that_fails() -> None:
+    """A full answer told all there was to know meanwhile; nothing else would look at the network again."""
+    script = serving(network("a"))
+    script.server["b"] = network("b")
+    script.tell(events.NetworkCreated(network_id="b"), events.ServerConnected())
+    script.now += 60.0
+    plan = script.start()
+    (fetch,) = [action for action in plan if isinstance(action, actions.FetchNetwork)]
+    script.succeed(*(action for action in plan if action is not fetch))
+    assert "create_dhcp_port" not in [action.kind for action in script.start()]
+    script.fail(fetch)
+    assert "create_dhcp_port" in [action.kind for action in script.start()]
