@@ -12,7 +12,7 @@ from typing import Any, Final
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.plan.server import full_fetch_due
 from dhcpcore.state.agent import AgentState
-from dhcpcore.state.records import NetworkRecord, Retry, ServedInstance, ServedProxy
+from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, ServedInstance, ServedProxy
 
 FORMAT_VERSION: Final = 1
 
@@ -127,6 +127,7 @@ def _instance(key: InstanceKey, served: ServedInstance, now: float) -> dict[str,
         "adopted": served.adopted,
         "started_seconds_ago": _ago(served.started_at, now),
         "deaths": served.deaths,
+        "last_death": _death(served.last_death, now),
         "device": spec.device.name or None,
         "addresses": sorted(spec.device.addresses),
         "mtu": spec.device.mtu or None,
@@ -151,8 +152,15 @@ def _proxy(network_id: str, proxy: ServedProxy, now: float, *, stray: bool) -> d
         "adopted": proxy.adopted,
         "started_seconds_ago": _ago(proxy.started_at, now),
         "deaths": proxy.deaths,
+        "last_death": _death(proxy.last_death, now),
         "left_over": stray,
     }
+
+
+def _death(death: LastDeath | None, now: float) -> dict[str, Any] | None:
+    if death is None:
+        return None
+    return {"exit_code": death.exit_code, "detail": death.detail, "seconds_ago": _ago(death.at, now)}
 
 
 def _pending(record: NetworkRecord, now: float) -> Iterator[dict[str, Any]]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import evolve
 
 import dhcpcore.events as events
 from dhcpcore.state.agent import AgentState, put
-from dhcpcore.state.records import NetworkRecord, Retry, backoff
+from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, backoff, short
 
 #: A process that ends within this many seconds of its start counts as dying at its start.
 EARLY_DEATH = 60.0
+
+#: How a process ends that is stopped: dnsmasq with 0, haproxy by SIGTERM or with what a shell makes of that; None:
+#: nobody told.
+_STOPPED: Final = (None, 0, -15, 143)
 
 
 def process_died(event: events.ProcessDied, state: AgentState) -> AgentState:
@@ -21,8 +27,11 @@ def process_died(event: events.ProcessDied, state: AgentState) -> AgentState:
     served = record.served.get(event.key)
     if served is None or not served.alive or _another(event.pid, served.pid):
         return put(state, record, touch=False)
+    if _was_stopped(state, record, event.exit_code):
+        gone = evolve(served, alive=False, pid=None)
+        return put(state, evolve(record, served=record.served.set(event.key, gone)))
     deaths = _deaths(served.started_at, served.deaths, event.at)
-    dead = evolve(served, alive=False, pid=None, deaths=deaths)
+    dead = evolve(served, alive=False, pid=None, deaths=deaths, last_death=_last(event))
     record = evolve(record, served=record.served.set(event.key, dead))
     return put(state, _paced(state, record, deaths, event, "dnsmasq"))
 
@@ -36,8 +45,11 @@ def proxy_died(event: events.ProxyDied, state: AgentState) -> AgentState:
     proxy = record.proxy
     if proxy is None or not proxy.alive or _another(event.pid, proxy.pid):
         return put(state, record, touch=False)
+    if _was_stopped(state, record, event.exit_code):
+        return put(state, evolve(record, proxy=evolve(proxy, alive=False, pid=None)))
     deaths = _deaths(proxy.started_at, proxy.deaths, event.at)
-    record = evolve(record, proxy=evolve(proxy, alive=False, pid=None, deaths=deaths))
+    dead = evolve(proxy, alive=False, pid=None, deaths=deaths, last_death=_last(event))
+    record = evolve(record, proxy=dead)
     return put(state, _paced(state, record, deaths, event, "the metadata proxy"))
 
 
@@ -58,12 +70,21 @@ def _note_death(state: AgentState, record: NetworkRecord, pid: int | None) -> Ne
     return evolve(record, host_seq=state.seq)
 
 
+def _was_stopped(state: AgentState, record: NetworkRecord, exit_code: int | None) -> bool:
+    """Whether it ended while we work on it, as one does that is told to: several restarts in a row are no crashes."""
+    return f"network:{record.id}" in state.in_flight and exit_code in _STOPPED
+
+
 def _another(pid: int | None, known: int | None) -> bool:
     return pid is not None and known is not None and pid != known
 
 
 def _deaths(started_at: float | None, deaths: int, at: float) -> int:
     return deaths + 1 if started_at is not None and at - started_at < EARLY_DEATH else 1
+
+
+def _last(event: events.ProcessDied | events.ProxyDied) -> LastDeath:
+    return LastDeath(at=event.at, exit_code=event.exit_code, detail=short(event.detail))
 
 
 def _paced(
@@ -76,6 +97,7 @@ def _paced(
     if deaths < 2:
         return record
     before = Retry(attempts=deaths - 2, not_before=0.0, reason="")
-    reason = f"{what} died {deaths} times in a row, exit code {event.exit_code}: {event.detail}"
+    code = "not known" if event.exit_code is None else event.exit_code
+    reason = f"{what} died {deaths} times in a row, exit code {code}: {event.detail or 'nobody said why'}"
     retry = backoff(state.settings, before, at=event.at, reason=reason, jitter=0.0)
     return evolve(record, retry=retry)

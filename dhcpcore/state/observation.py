@@ -150,6 +150,7 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         leases=found.leases,
         started_at=known.started_at if known is not None and same else None,
         deaths=known.deaths if known is not None else 0,
+        last_death=known.last_death if known is not None else None,
     )
 
 
@@ -207,4 +208,5 @@ def _observed_proxy(known: ServedProxy | None, found: ObservedProxy) -> ServedPr
         adopted=known.adopted if known is not None else True,
         started_at=known.started_at if known is not None else None,
         deaths=known.deaths if known is not None else 0,
+        last_death=known.last_death if known is not None else None,
     )

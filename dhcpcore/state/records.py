@@ -56,6 +56,20 @@ class ReadyPort:
 
 
 @frozen(kw_only=True)
+class LastDeath:
+    """How a process of ours ended that was to live.
+
+    Attributes:
+        at: monotonic seconds. exit_code: its status, or the signal that ended it below zero; None: nobody told.
+        detail: its last words, and what to do.
+    """
+
+    at: float
+    exit_code: int | None = None
+    detail: str = ""
+
+
+@frozen(kw_only=True)
 class ServedInstance:
     """One dnsmasq instance as this host runs it.
 
@@ -67,6 +81,7 @@ class ServedInstance:
         dadfailed: the IPv6 metadata address belongs to another agent.
         leases: text of its leases file when that was last observed and not yet judged.
         started_at: monotonic seconds; None for an adopted one. deaths: in a row, each soon after its start.
+        last_death: of the process that it had before, or of this one.
     """
 
     spec: InstanceSpec
@@ -79,6 +94,7 @@ class ServedInstance:
     leases: str | None = None
     started_at: float | None = None
     deaths: int = 0
+    last_death: LastDeath | None = None
 
 
 @frozen(kw_only=True)
@@ -93,6 +109,7 @@ class ServedProxy:
     adopted: bool = False
     started_at: float | None = None
     deaths: int = 0
+    last_death: LastDeath | None = None
 
 
 @frozen(kw_only=True)
@@ -191,6 +208,9 @@ def until_news(previous: Retry | None, reason: str) -> Retry:
 
 
 def short(reason: str) -> str:
-    """A reason as it may be remembered: one line, at most 200 characters (Launchpad 1969270)."""
+    """A reason as it may be remembered: one line, at most 400 characters (Launchpad 1969270).
+
+    That is room for what a program said last and for what to do about it.
+    """
     line = " ".join(reason.split())
-    return line if len(line) <= 200 else line[:199] + "…"
+    return line if len(line) <= 400 else line[:399] + "…"

@@ -281,7 +281,13 @@ if hosts.inside():
         processes.start_dnsmasq(forgotten)
         seen = {each.owner: each for each in processes.observe_processes()}
         told: queue.Queue[ObservedProcess] = queue.Queue()
-        with DeathWatcher(told.put) as watcher:
+        ends: queue.Queue[int | None] = queue.Queue()
+
+        def on_death(process: ObservedProcess, exit_code: int | None) -> None:
+            told.put(process)
+            ends.put(exit_code)
+
+        with DeathWatcher(on_death) as watcher:
             for process in (*seen.values(), *seen.values()):
                 watcher.watch(process)
                 # So does who has just started it.
@@ -292,6 +298,8 @@ if hosts.inside():
                 if owner != "net-3":
                     began = time.monotonic()
                     assert told.get(timeout=5) == seen[owner]
+                    # Process 1 is the parent of all daemons here.
+                    assert ends.get(timeout=5) == -signal.SIGKILL
                     assert time.monotonic() - began < 1
             watcher.watch(seen["net-1"])
             assert told.get(timeout=5) == seen["net-1"]
@@ -302,7 +310,8 @@ if hosts.inside():
         monkeypatch.setattr("threading.excepthook", hooked.put)
         told: queue.Queue[int] = queue.Queue()
 
-        def on_death(process: ObservedProcess) -> None:
+        def on_death(process: ObservedProcess, exit_code: int | None) -> None:
+            assert exit_code == -signal.SIGKILL
             told.put(process.pid)
             raise RuntimeError("not today")
 
@@ -324,7 +333,7 @@ if hosts.inside():
 
     def test_a_mark_of_another_process_is_a_death(host: Host) -> None:
         told: queue.Queue[str] = queue.Queue()
-        with DeathWatcher(lambda process: told.put(process.started)) as watcher:
+        with DeathWatcher(lambda process, _: told.put(process.started)) as watcher:
             watcher.watch(ObservedProcess(program="dnsmasq", owner="x", pid=os.getpid(), argv=(), started="7"))
             assert told.get(timeout=5) == "7"
 

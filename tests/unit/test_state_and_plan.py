@@ -16,7 +16,7 @@ from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
 from dhcpcore.state import fold_event
-from dhcpcore.state.records import ReadyPort
+from dhcpcore.state.records import LastDeath, ReadyPort
 from support.script import HOST, Script, dhcp_port, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
@@ -1024,7 +1024,7 @@ class TestFailures:
         script.fail(reload, reason="x" * 100_000 + "\nsecond line")
         retry = script.record().retry
         assert retry is not None
-        assert len(retry.reason) <= 200
+        assert len(retry.reason) <= 400
         assert "\n" not in retry.reason
 
     def test_a_dead_dnsmasq_is_back_at_once(self) -> None:
@@ -1046,6 +1046,42 @@ class TestFailures:
         retry = script.record().retry
         assert retry is not None
         assert "port 53 in use" in retry.reason
+        assert "exit code 2" in retry.reason
+
+    def test_one_that_is_stopped_to_be_started_anew_has_not_died(self) -> None:
+        """Several restarts within a minute are no reason to wait before the next; a crash in one of them is told."""
+        script = serving()
+        for mtu in (1400, 1401, 1402, 1403):
+            script.change(mtu=mtu)
+            script.tell(events.ResyncRequested(reason="a test", network_id="net"))
+            script.succeed(*script.start())
+            (restart,) = script.start()
+            assert isinstance(restart, actions.RestartInstance)
+            script.tell(events.ProcessDied(key=KEY, pid=script.record().served[KEY].pid, exit_code=mtu % 2 and None))
+            script.succeed(restart)
+            served = script.record().served[KEY]
+            assert (served.alive, served.deaths, served.last_death, script.record().retry) == (True, 0, None, None)
+        script.change(mtu=1500)
+        script.tell(events.ResyncRequested(reason="a test", network_id="net"))
+        script.succeed(*script.start())
+        (restart,) = script.start()
+        script.tell(events.ProcessDied(key=KEY, pid=script.record().served[KEY].pid, exit_code=-6))
+        assert script.record().served[KEY].deaths == 1
+        script.succeed(restart)
+
+    def test_how_it_died_is_remembered_after_it_is_back(self) -> None:
+        script = serving(force_metadata=True)
+        script.now = 100.0
+        script.tell(events.ProcessDied(key=KEY, exit_code=-9, detail="killed\n" + "x" * 1000))
+        script.tell(events.ProxyDied(network_id="net", exit_code=1, detail="why"))
+        script.settle()
+        record = script.record()
+        assert record.served[KEY].alive
+        death = record.served[KEY].last_death
+        assert death is not None
+        assert (death.at, death.exit_code, death.detail[:8], len(death.detail)) == (100.0, -9, "killed x", 400)
+        assert record.proxy is not None
+        assert record.proxy.last_death == LastDeath(at=100.0, exit_code=1, detail="why")
 
     def test_the_death_of_an_earlier_process_means_nothing(self) -> None:
         script = serving()

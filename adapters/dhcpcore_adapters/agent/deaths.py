@@ -27,22 +27,33 @@ class Watcher(Protocol):
         ...
 
 
+class OnDeath(Protocol):
+    """What a watcher calls."""
+
+    def __call__(self, process: ObservedProcess, exit_code: int | None = None, /) -> None:
+        """It has ended; how, where that is known: a signal is below zero."""
+        ...
+
+
 class Deaths:
     """Watches every process that the agent hears of, and tells it of their ends.
 
     Args:
         make: from a callback to a watcher that calls it.
+        ended_with: says what it means that a program ended with a status, and what to do.
         tell: takes the events.
     """
 
     def __init__(
         self,
-        make: Callable[[Callable[[ObservedProcess], None]], Watcher],
+        make: Callable[[OnDeath], Watcher],
         *,
         tell: Callable[[Event], None],
         clock: Clock,
         reporter: Reporter,
+        ended_with: Callable[[str, int | None], str] = lambda program, code: "",
     ) -> None:
+        self._ended_with = ended_with
         self._tell = tell
         self._clock = clock
         self._reporter = reporter
@@ -67,17 +78,19 @@ class Deaths:
         """Tell of no further death."""
         self._watcher.close()
 
-    def _died(self, process: ObservedProcess) -> None:
+    def _died(self, process: ObservedProcess, exit_code: int | None = None, /) -> None:
         now = self._clock.monotonic()
-        self._reporter.report("a process has ended", program=process.program, owner=process.owner, pid=process.pid)
+        detail = self._ended_with(process.program, exit_code)
+        fields = {"program": process.program, "owner": process.owner, "pid": process.pid, "exit_code": exit_code}
+        self._reporter.report("a process has ended", **fields, detail=detail)
         if process.program == "haproxy":
             with self._lock:
                 network_id = self._networks.pop(process.owner, process.owner)
-            self._tell(ProxyDied(network_id=network_id, pid=process.pid, at=now))
+            self._tell(ProxyDied(network_id=network_id, pid=process.pid, exit_code=exit_code, detail=detail, at=now))
         else:
             segmentation, _, network_id = process.owner.rpartition("/")
             key = InstanceKey(network_id=network_id, segmentation=segmentation or None)
-            self._tell(ProcessDied(key=key, pid=process.pid, at=now))
+            self._tell(ProcessDied(key=key, pid=process.pid, exit_code=exit_code, detail=detail, at=now))
 
 
 def _processes(event: ActionSucceeded) -> Iterator[tuple[ObservedProcess, str]]:

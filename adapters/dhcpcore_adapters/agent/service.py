@@ -28,7 +28,7 @@ from dhcpcore_adapters.agent.loop import Agent
 from dhcpcore_adapters.agent.options import AgentOptions
 from dhcpcore_adapters.agent.recent import Recent
 from dhcpcore_adapters.journal import JournalWriter
-from dhcpcore_adapters.process import DeathWatcher, probe_dnsmasq
+from dhcpcore_adapters.process import DeathWatcher, become_subreaper, ended_with, probe_dnsmasq
 from dhcpcore_adapters.rpc import Transport
 
 #: Seconds that running work is given at the end; what is cut off is taken up again after the next start.
@@ -109,7 +109,15 @@ class Service:
             path = options.place(options.control_socket, settings)
             control = ControlServer(path, self._commands(), reporter=self._reporter)
             stack.callback(control.close)
-            self._deaths = Deaths(DeathWatcher, tell=self._agent.put, clock=self._clock, reporter=self._reporter)
+            # The daemons that are started from here become our children, so that their exit statuses are told to us.
+            become_subreaper()
+            self._deaths = Deaths(
+                DeathWatcher,
+                tell=self._agent.put,
+                clock=self._clock,
+                reporter=self._reporter,
+                ended_with=ended_with,
+            )
             stack.callback(self._deaths.close)
             stack.callback(self._executor.close, PATIENCE)
             stack.callback(self._transport.close)

@@ -113,7 +113,7 @@ def _instances(status: Document) -> Iterator[Sequence[str]]:
         remarks = [
             *([] if one["alive"] else ["not running"]),
             *(["taken over"] if one["adopted"] and one["alive"] else []),
-            *([f"died {counted(one['deaths'], 'time')}"] if one["deaths"] else []),
+            *_death(one),
             *(["files may not be loaded"] if one["dirty"] else []),
             *(["IPv6 metadata address is another agent's"] if one["metadata_address_elsewhere"] else []),
             *one["drift"],
@@ -134,10 +134,18 @@ def _proxies(status: Document) -> Iterator[Sequence[str]]:
         remarks = [
             *([] if one["alive"] else ["not running"]),
             *(["taken over"] if one["adopted"] and one["alive"] else []),
-            *([f"died {counted(one['deaths'], 'time')}"] if one["deaths"] else []),
+            *_death(one),
             *(["left over, to be stopped"] if one["left_over"] else []),
         ]
         yield one["network"], one["proxy"], str(one["pid"] or "-"), "; ".join(remarks)
+
+
+def _death(one: Document) -> Iterator[str]:
+    if one["deaths"]:
+        yield f"died {counted(one['deaths'], 'time')}"
+    if (last := one["last_death"]) is not None:
+        code = "exit code not known" if last["exit_code"] is None else f"exit code {last['exit_code']}"
+        yield f"last death {ago(last['seconds_ago'])}, {code}{': ' if last['detail'] else ''}{last['detail']}"
 
 
 def _waiting(status: Document) -> Iterator[str]:

@@ -7,6 +7,7 @@ import subprocess
 from typing import Final
 
 from dhcpcore import AdapterError, DnsmasqCapabilities
+from dhcpcore_adapters.process.children import waited_for
 from dhcpcore_adapters.process.spawn import find_program
 
 #: The first with --local-service (dnsmasq's CHANGELOG), which every command line has.
@@ -40,8 +41,19 @@ def probe_dnsmasq(program: str = "dnsmasq") -> DnsmasqCapabilities:
 
 
 def _run(argv: list[str]) -> tuple[int, str]:
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
+        )
+
     try:
-        ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+        with waited_for(start) as started:
+            try:
+                said, _ = started.communicate(timeout=_SECONDS)
+            finally:
+                if started.returncode is None:
+                    started.kill()
+                    started.communicate()
     except (OSError, subprocess.SubprocessError) as error:
         raise AdapterError(f"{argv[0]} cannot be run: {error}; {_INSTALL}", retryable=False) from None
-    return ended.returncode, ended.stdout.decode("utf-8", "replace")
+    return started.returncode, said.decode("utf-8", "replace")

@@ -29,12 +29,16 @@ class Status:
     """What one process is doing.
 
     Attributes:
+        name: of its program, its first 15 bytes.
         state: as in ps(1): ``S`` sleeping, ``R`` running, ``Z`` zombie, ...
+        session: the id of the process that began its session.
         started: clock ticks from the boot of the machine to its start; with the pid it is unique.
     """
 
+    name: str
     state: str
     parent: int
+    session: int
     started: str
 
     @property
@@ -61,8 +65,15 @@ def status(pid: int) -> Status | None:
     if not data:
         return None
     # The name, in parentheses, may hold anything, parentheses and spaces too.
-    fields = data.rpartition(b")")[2].split()
-    return Status(state=fields[0].decode(), parent=int(fields[1]), started=fields[19].decode())
+    head, _, rest = data.rpartition(b")")
+    fields = rest.split()
+    return Status(
+        name=os.fsdecode(head.partition(b"(")[2]),
+        state=fields[0].decode(),
+        parent=int(fields[1]),
+        session=int(fields[3]),
+        started=fields[19].decode(),
+    )
 
 
 def environment(pid: int, name: str) -> str | None:
@@ -131,10 +142,22 @@ class Handle:
         poll.register(self.descriptor, select.POLLIN)
         return bool(poll.poll(within * 1000))
 
-    def reap(self) -> None:
-        """Where it is our own child, as daemons are of a subreaper and of the first process: let it go for good."""
-        with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, self.descriptor, os.WEXITED | os.WNOHANG)
+    def reap(self) -> int | None:
+        """Where it is our own child, as daemons are of a subreaper and of the first process: let it go for good.
+
+        Returns:
+            Its exit status, or the signal that ended it below zero; None where it lives, or is not our child.
+        """
+        try:
+            result = os.waitid(os.P_PIDFD, self.descriptor, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            return None
+        return None if result is None else exit_code(result)
+
+
+def exit_code(result: os.waitid_result) -> int:
+    """What waitid(2) tells, as `subprocess` has it: a status, or a signal below zero."""
+    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.001) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dhcpcore import AdapterError
+from dhcpcore_adapters.process.children import waited_for
 from dhcpcore_adapters.process.namespaces import NamedNamespaces
 
 #: Where daemons live, and an ordinary user's PATH does not look.
@@ -80,25 +82,29 @@ def start_daemon(
 
 def _run(argv: Sequence[str], program: str, environment: Mapping[str, str], said: int, seconds: float) -> int | None:
     """Its exit status; None where it did not end in time."""
-    started = subprocess.Popen(
-        list(argv),
-        executable=program,
-        stdin=subprocess.DEVNULL,
-        stdout=said,
-        stderr=said,
-        env={"PATH": f"{os.environ.get('PATH', os.defpath)}:{_SBIN}", **environment},
-        cwd="/",
-        # Signals for the agent's process group, from a terminal say, are none for its daemons.
-        start_new_session=True,
-    )
-    try:
-        return started.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if started.returncode is None:
-            started.kill()
-            started.wait()
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(argv),
+            executable=program,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env={"PATH": f"{os.environ.get('PATH', os.defpath)}:{_SBIN}", **environment},
+            cwd="/",
+            # Signals for the agent's process group, from a terminal say, are none for its daemons.
+            start_new_session=True,
+        )
+
+    with waited_for(start) as started:
+        try:
+            return started.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if started.returncode is None:
+                started.kill()
+                started.wait()
 
 
 def _tail(descriptor: int) -> str:
@@ -109,6 +115,17 @@ def _tail(descriptor: int) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     joined = " | ".join([line for line in lines if not line.startswith("[NOTICE]")] or lines)
     return "".join(character if character.isprintable() else "?" for character in joined)
+
+
+def ended_with(program: str, code: int | None) -> str:
+    """How a daemon that had served ended, and what to do."""
+    if code is None:
+        return "it was no child of this agent, so nobody told its exit status; look in the system's log"
+    if code == 0:
+        return "it was told to end (SIGTERM), or ended by itself: does another program stop it?"
+    if code == -signal.SIGKILL:
+        return "it was killed (SIGKILL): look for who did, the kernel's out-of-memory killer (dmesg) or an operator"
+    return f"{_hint(program, code)}; look for its last words in the system's log"
 
 
 def _status(code: int) -> str:

@@ -1,6 +1,7 @@
 """Noticing at once that a process has died, also one that was not started here.
 
-Knows pidfds; decides nothing: whoever watches is told and does what is to be done.  One thread waits for all.
+Knows pidfds; decides nothing: whoever watches is told and does what is to be done.  One thread waits for all, and lets
+go of children of ours that nobody watches.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
 
 from dhcpcore import AdapterError, ObservedProcess
+from dhcpcore_adapters.process import children
 from dhcpcore_adapters.process.proc import Handle
 
-OnDeath = Callable[[ObservedProcess], None]
+#: Called with the process, and its exit status (a signal below zero); None where it was not our child.
+OnDeath = Callable[[ObservedProcess, int | None], None]
+#: Seconds after which orphans that nobody watches are let go at the latest.
+_ORPHANS: Final = 5.0
 
 
 class DeathWatcher:
@@ -73,7 +78,7 @@ class DeathWatcher:
                 self._watched[handle.descriptor] = handle, process
                 self._poll.register(handle.descriptor, select.EPOLLIN)
         if dead:
-            self._on_death(process)
+            self._on_death(process, children.exit_code(process.pid, process.started))
 
     def forget(self, pid: int) -> None:
         """Watch a process no longer, say because it is about to be stopped."""
@@ -100,7 +105,7 @@ class DeathWatcher:
     def _run(self) -> None:
         try:
             while not self._closed:
-                for descriptor, _ in self._poll.poll():
+                for descriptor, _ in self._poll.poll(_ORPHANS):
                     with self._lock:
                         if descriptor == self._wake or descriptor not in self._watched:
                             continue
@@ -108,14 +113,19 @@ class DeathWatcher:
                         # The number may mean another process by now, where one was forgotten and one came.
                         if not handle.ended():
                             continue
-                        handle.reap()
+                        code = handle.reap()
+                        if code is None:
+                            code = children.exit_code(handle.pid, handle.started)
                         self._drop(handle)
                     try:
-                        self._on_death(process)
+                        self._on_death(process, code)
                     except Exception as error:
                         threading.excepthook(
                             threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
                         )
+                with self._lock:
+                    # Who is watched is let go by the watching, which tells of it.
+                    children.reap({handle.pid for handle, _ in self._watched.values()})
         finally:
             with self._lock:
                 for handle, _ in list(self._watched.values()):
