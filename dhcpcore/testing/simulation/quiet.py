@@ -28,6 +28,8 @@ def heal(world: World) -> Wanted:
     world.host.spawn_fault = world.host.disk.fault = None
     world.host.lost_releases = 0
     world.slow.clear()
+    for running in world.executor.running:
+        running.not_before = world.now
     world.answers.truth()
     row = world.server.tables.agents.get(HOST)
     if row is not None and not row.admin_state_up:
