@@ -45,8 +45,10 @@ def _resync_requested(event: events.ResyncRequested, state: AgentState) -> Agent
 
 
 def _server_connected(event: events.ServerConnected, state: AgentState) -> AgentState:
-    if "fetch_networks" in state.in_flight:
+    sent = state.fetches.get("fetch_networks")
+    if sent is not None and not any(seq > sent for seq in (*state.recent.values(), *state.late.values())):
         return state  # it is asked on this connection, or it fails and is asked again
+    # What was told since, on the connection before, would win over the answer: it may be older.
     return need_full_fetch(state, "connected to the server")
 
 

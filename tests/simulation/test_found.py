@@ -139,3 +139,18 @@ def test_a_claim_that_waited_for_a_fetch_goes_on_when_that_fails() -> None:
     assert "create_dhcp_port" not in [action.kind for action in script.start()]
     script.fail(fetch)
     assert "create_dhcp_port" in [action.kind for action in script.start()]
+
+
+def test_what_was_told_before_a_connection_does_not_win_over_what_is_asked_on_it() -> None:
+    """The server was restored; a deletion that is no more comes late, while the question waits for the connection."""
+    script = serving(network("a", ports=(port(1, "a"), port(2, "a"))))
+    script.now += 60.0
+    script.tell(events.ServerConnected())
+    (full,) = [action for action in script.start() if isinstance(action, actions.FetchNetworks)]
+    script.tell(events.PortDeleted(port_id="a-p1", network_id="a"), events.ServerConnected())
+    script.succeed(full)
+    script.now += 60.0
+    script.settle()
+    desired = script.record("a").desired
+    assert desired is not None
+    assert "a-p1" in {each.id for each in desired.ports}
