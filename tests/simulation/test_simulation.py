@@ -71,7 +71,7 @@ def forgetful(parts: SimulatedParts) -> SteppedAgent:
 def _first_broken() -> BrokenLaw:
     for seed in range(100):
         try:
-            simulate(forgetful, seed=seed, shrink_seconds=10.0)
+            simulate(forgetful, seed=seed, shrink_seconds=60.0)
         except BrokenLaw as broken:
             return broken
     raise AssertionError("nothing was found in an agent that forgets")
