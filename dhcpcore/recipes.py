@@ -327,16 +327,19 @@ def _instances(
 def _instance_directories(top: str) -> Recipe[set[str]]:
     """The directories of instances below `top`, relative to it: ``<network id>``, ``<segmentation id>/<network id>``.
 
-    A directory without any instance's file in it is a segment's, or nothing's: taken for a network's, it would be
-    removed with everything that other networks have below it.
+    A directory without any instance's file in it is a segment's: taken for a network's, it would be removed with
+    everything that other networks have below it. What else is in an instance's directory is no instance. An empty one
+    is what a kill left of a network between its last file and its directory.
     """
     found: set[str] = set()
     names: Sequence[str] = yield Call("files", "list", (top,))
     for name in names:
         children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
-        if not INSTANCE_FILES.isdisjoint(children):
+        is_of_a_segment = name == "None" or name.isdecimal()
+        if not INSTANCE_FILES.isdisjoint(children) or not (children or is_of_a_segment):
             found.add(name)
-        found.update(f"{name}/{child}" for child in children if child not in INSTANCE_FILES)
+        else:
+            found.update(f"{name}/{child}" for child in children)
     return found
 
 

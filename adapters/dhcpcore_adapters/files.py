@@ -4,8 +4,9 @@ Knows the file system; knows nothing of what is in the files.  Remembers nothing
 
 - *Atomic.*  A text is written to a hidden file in the same directory, which then takes the old one's place by
   rename(2): who has the old file open goes on reading it, who opens it later has the new one.  dnsmasq ignores names
-  that begin with a dot (dnsmasq(8), --dhcp-hostsdir).  A kill in between leaves that hidden file, and the next write of
-  the same path takes it over; so one path has one writer at a time, which is what the order within an instance gives.
+  that begin with a dot (dnsmasq(8), --dhcp-hostsdir).  A kill in between leaves that hidden file; the next write of the
+  same path takes it over, and a removal removes it too; so one path has one writer at a time, which is what the order
+  within an instance gives.
 - *Modes.*  Files 0644, directories that are made 0755, whatever the umask: dnsmasq reads its files after it has dropped
   its privileges, at the start too.  Directories that are there stay as they are.
 - *No fsync* unless `durable`: after a crash of the machine no dnsmasq runs, and everything is rendered and compared
@@ -77,8 +78,8 @@ class DiskFileStore:
         except UnicodeEncodeError as error:
             message = f"cannot write {path}: character {error.start} of its text stands for no bytes (a lone surrogate)"
             raise AdapterError(message, retryable=False) from None
-        directory, _, name = path.rpartition("/")
-        temporary = f"{directory}/.{name}.new"
+        directory = path.rpartition("/")[0]
+        temporary = _temporary(path)
         try:
             try:
                 self._write(temporary, data)
@@ -114,6 +115,8 @@ class DiskFileStore:
         try:
             for _ in range(3):
                 try:
+                    # What a write left that was killed goes with what it was to be.
+                    _unlink(_temporary(path))
                     if not stat.S_ISDIR(os.lstat(path).st_mode):
                         os.unlink(path)
                         return
@@ -134,6 +137,11 @@ class DiskFileStore:
             return []
         except (OSError, ValueError) as error:
             raise _failed("list", directory, error) from None
+
+
+def _temporary(path: str) -> str:
+    directory, _, name = path.rpartition("/")
+    return f"{directory}/.{name}.new"
 
 
 def _make_directory(path: str) -> None:

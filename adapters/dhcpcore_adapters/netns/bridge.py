@@ -3,12 +3,13 @@
 Names are those of Neutron's former Linux-bridge agent: the bridge ``brq<first 11 of the network id>``, the end on it
 ``tap<first 11 of the port id>``; the end in the namespace is named by the core (``ns-<first 11>``, ``tap<first 11>``).
 Whoever plugs virtual machines into the same bridge is on the same network.  A bridge that is there is used as it is;
-one made here bears an alias, and goes with its last device.
+one made here bears a group and an alias, and goes with its last device.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from os.path import basename
 from typing import Final
@@ -24,8 +25,10 @@ from dhcpcore_adapters.setns import opened, within
 
 _ID_IN_NAME: Final = 11
 _NAMESPACE_PREFIX: Final = "qdhcp-"
-#: What `ip link show` tells of bridges made here; no other bridge is ever removed.
+#: What `ip link show` tells of bridges made here; no other bridge is ever removed. The group is a bridge's from its
+#: first moment, whatever happens to its maker in the next; the alias is for people, and what older agents left bears.
 BRIDGE_ALIAS: Final = "dhcpcore"
+BRIDGE_GROUP: Final = int.from_bytes(b"dhcp", "big")
 
 
 class BridgeDriver:
@@ -56,7 +59,7 @@ class BridgeDriver:
                         there.delete_link(inner.index)
                     _make_pair(here, spec, namespace, bridge)
                 else:
-                    _ensure_outer(here, outer, bridge, spec, _alias(namespace))
+                    _ensure_outer(here, outer, bridge, spec.mtu or inner.mtu, _alias(namespace))
                     _ensure_inner(there, inner, spec)
             checksums.complete_in_software(spec.name, there.descriptor)
 
@@ -82,12 +85,37 @@ class BridgeDriver:
                     here.delete_link(link.index)
             self._remove_if_empty(here, bridge)
 
+    def unplugged(self, namespace: str, devices: Sequence[Link]) -> Mapping[str, str]:
+        """Ends that are on no bridge, or on another one, or down; an end elsewhere is not ours to judge."""
+        pairs = [each for each in devices if each.kind == "veth"]
+        if not pairs:
+            return {}
+        with Netlink() as here:
+            bridge = here.link(_bridge_of(namespace))
+            return {
+                each.name: reason
+                for each in pairs
+                if (outer := _other_end(here, each)) is not None and (reason := _amiss(each, outer, bridge))
+            }
+
     def _remove_if_empty(self, here: Netlink, bridge: Link | None) -> None:
-        if bridge is None or bridge.kind != "bridge" or bridge.alias != BRIDGE_ALIAS:
+        if bridge is None or not _is_ours(bridge):
             return
         with self._bridges.held(bridge.name):
             if not any(here.ports(bridge)):
                 here.delete_link(bridge.index)
+
+
+def _is_ours(bridge: Link) -> bool:
+    return bridge.kind == "bridge" and (bridge.alias == BRIDGE_ALIAS or bridge.group == BRIDGE_GROUP)
+
+
+def _amiss(inner: Link, outer: Link, bridge: Link | None) -> str:
+    if bridge is None or outer.master != bridge.index:
+        return f"the other end of {inner.name}, {outer.name}, is not on the network's bridge"
+    if not outer.up or not bridge.up:
+        return f"{(bridge if outer.up else outer).name}, on the way from {inner.name} to its network, is down"
+    return f"MTU of {outer.name} is {outer.mtu}, that of {inner.name} {inner.mtu}" if outer.mtu != inner.mtu else ""
 
 
 def _bridge_name(network_id: str) -> str:
@@ -140,7 +168,8 @@ def _ensure_bridge(here: Netlink, name: str) -> int:
             f"device {name} is no bridge ({kind}): the network's bridge must have that name", retryable=False
         )
     if bridge is None:
-        here.add_bridge(name)
+        here.add_bridge(name, BRIDGE_GROUP)
+    if bridge is None or (_is_ours(bridge) and not bridge.alias):  # or whoever made it got no further
         _without_ipv6(name)
         index = _made(here, name)
         # The kernel heeds an alias in a change only, not when a device is made.
@@ -187,9 +216,9 @@ def _made(here: Netlink, name: str) -> int:
     return index
 
 
-def _ensure_outer(here: Netlink, outer: Link, bridge: int, spec: DeviceSpec, alias: str) -> None:
+def _ensure_outer(here: Netlink, outer: Link, bridge: int, wanted: int, alias: str) -> None:
     _without_ipv6(outer.name)
-    mtu = spec.mtu if spec.mtu and outer.mtu != spec.mtu else None
+    mtu = wanted if outer.mtu != wanted else None
     master = bridge if outer.master != bridge else None
     # Without: it was made by somebody who was stopped then.
     name = alias if not outer.alias else None

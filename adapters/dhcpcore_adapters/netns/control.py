@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore.contracts import ObservedDevice
 from dhcpcore_adapters.netns import layer3, sysctl
 from dhcpcore_adapters.netns.bridge import BridgeDriver
-from dhcpcore_adapters.netns.drivers import InterfaceDriver
+from dhcpcore_adapters.netns.drivers import Inspecting, InterfaceDriver
 from dhcpcore_adapters.netns.errors import refusals
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.namespaces import RUN_NETNS, Namespaces
@@ -107,10 +109,15 @@ class NetnsControl:
 
     def _observe(self, namespace: str) -> list[ObservedDevice]:
         try:
-            with within(self._namespaces.path(namespace), Netlink) as inside:
-                found = [_observed(inside, namespace, link) for link in inside.links()]
+            path = self._namespaces.path(namespace)
+            with within(path, Netlink) as inside:
+                links = inside.links()
+                found = [_observed(inside, namespace, link) for link in links]
         except FileNotFoundError:  # it went meanwhile
             return []
+        if isinstance(self._driver, Inspecting):
+            amiss = self._driver.unplugged(path, links)
+            found = [evolve(each, unplugged=amiss.get(each.name, "")) for each in found]
         return found or [ObservedDevice(namespace=namespace)]
 
 

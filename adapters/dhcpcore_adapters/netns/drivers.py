@@ -6,10 +6,11 @@ namespace, settings, up, addresses, routes.  Drivers are found by the name of an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from dhcpcore import DeviceSpec, SettingsError
+from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.plugging import make
 
 GROUP: Final = "dhcpcore.interface_drivers"
@@ -27,6 +28,8 @@ class InterfaceDriver(Protocol):
 
     Whatever goes wrong is an `AdapterError`; OSError and pyroute2's NetlinkError may be left to the caller, which turns
     them into one.
+
+    One that looks after what it plugged has a method `unplugged` besides: see `Inspecting`.
 
     Attributes:
         use_gateway_ips: whether the device serves on the subnets' gateway addresses (Neutron's property of that name).
@@ -48,6 +51,15 @@ class InterfaceDriver(Protocol):
 
     def forget(self, namespace: str) -> None:
         """The namespace goes, or has gone; nothing that was made for it is left outside."""
+        ...
+
+
+@runtime_checkable
+class Inspecting(Protocol):
+    """A driver that can tell whether what it plugged is still plugged; an audit then has it plugged again."""
+
+    def unplugged(self, namespace: str, devices: Sequence[Link]) -> Mapping[str, str]:
+        """Which of the devices in a namespace do not reach their network as `plug` would have it: name to reason."""
         ...
 
 

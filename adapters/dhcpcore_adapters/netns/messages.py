@@ -22,8 +22,8 @@ from dhcpcore_adapters.netns.rtnetlink import fields, only
 _IFINFO: Final = struct.Struct("=BxHiII")
 _IFADDR: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
-# IFLA_ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS
-_LINK_ATTRIBUTES: Final = frozenset({1, 3, 4, 5, 10, 18, 20})
+# IFLA_ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, GROUP
+_LINK_ATTRIBUTES: Final = frozenset({1, 3, 4, 5, 10, 18, 20, 27})
 # Without statistics (RTEXT_FILTER_SKIP_STATS).
 _BRIEFLY: Final = ("IFLA_EXT_MASK", 8)
 # include/uapi/linux: if.h, if_arp.h, if_addr.h, rtnetlink.h
@@ -51,6 +51,7 @@ class Link:
         peer: index of a veth's other end, in whatever namespace that is; 0 for none.
         master: index of the bridge it is on; 0 for none.
         alias: the text that somebody put on it (`ip link set ... alias`).
+        group: the number that somebody put on it (`ip link set ... group`); 0 by default.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Link:
     master: int = 0
     peer: int = 0
     alias: str = ""
+    group: int = 0
 
 
 @frozen(kw_only=True)
@@ -119,10 +121,10 @@ def link_at(index: int) -> Any:
     return _message(ifinfmsg, [_BRIEFLY], index=index)
 
 
-def new_bridge(name: str) -> Any:
+def new_bridge(name: str, group: int) -> Any:
     """A bridge that forwards at once: no spanning tree, no delay."""
     at_once = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0)]
-    return _message(ifinfmsg, [("IFLA_IFNAME", name), _of_kind("bridge", at_once)])
+    return _message(ifinfmsg, [("IFLA_IFNAME", name), ("IFLA_GROUP", group), _of_kind("bridge", at_once)])
 
 
 def new_veth(name: str, *, mtu: int, master: int, peer: str, peer_namespace: int, peer_mac: str) -> Any:
@@ -240,6 +242,7 @@ def read_link(told: bytes) -> Link:
         master=message.get_attr("IFLA_MASTER") or 0,
         peer=(message.get_attr("IFLA_LINK") or 0) if kind == "veth" else 0,
         alias=message.get_attr("IFLA_IFALIAS") or "",
+        group=message.get_attr("IFLA_GROUP") or 0,
     )
 
 

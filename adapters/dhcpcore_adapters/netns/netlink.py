@@ -108,9 +108,9 @@ class Netlink:
                 return None
             raise
 
-    def add_bridge(self, name: str) -> None:
-        """A bridge that forwards at once: no spanning tree, no delay."""
-        self._socket.change(_RTM_NEWLINK, messages.new_bridge(name), _CREATE)
+    def add_bridge(self, name: str, group: int) -> None:
+        """A bridge of a group (`ip link show group`) that forwards at once: no spanning tree, no delay."""
+        self._socket.change(_RTM_NEWLINK, messages.new_bridge(name, group), _CREATE)
 
     def add_veth(self, name: str, *, mtu: int, master: int, peer: str, peer_namespace: int, peer_mac: str) -> None:
         """A pair of devices in one message: there is no moment at which the peer is elsewhere, or has another MAC.

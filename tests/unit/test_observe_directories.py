@@ -1,0 +1,49 @@
+"""Which directories below dhcp_confs are instances, as the recipe of `ObserveHost` sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dhcpcore import Settings
+from dhcpcore.actions import ObserveHost
+from dhcpcore.contracts import FileStore
+from dhcpcore.recipes import Call, follow, recipe
+from dhcpcore_adapters.files import DiskFileStore
+
+NETWORK = "0a1b2c3d-4e5f-4000-8000-000000000000"
+
+
+def seen(state: Path) -> list[str]:
+    """The instances that an agent sees on a host without processes and devices."""
+    files: FileStore = DiskFileStore()
+
+    def make(call: Call) -> object:
+        return getattr(files, call.method)(*call.arguments) if call.contract == "files" else ()
+
+    host = follow(recipe(ObserveHost(), Settings(host="h", state_path=str(state))), make)
+    return [instance.key.directory for instance in host.instances]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("directory", [NETWORK, f"11/{NETWORK}", f"None/{NETWORK}"])
+def test_an_emptied_directory_is_still_an_instance(tmp_path: Path, directory: str) -> None:
+    """Law: a network whose last file went, and whose directory did not, is seen, so that it can be removed."""
+    (tmp_path / "dhcp" / directory).mkdir(parents=True)
+    assert seen(tmp_path) == [directory]
+
+
+@pytest.mark.parametrize("directory", ["11", "None"])
+def test_an_empty_segment_is_none(tmp_path: Path, directory: str) -> None:
+    """Law: the directory of a segment without networks is not taken for a network's: it may get one at any moment."""
+    (tmp_path / "dhcp" / directory).mkdir(parents=True)
+    assert seen(tmp_path) == []
+
+
+def test_what_somebody_put_beside_the_files_is_no_instance(tmp_path: Path) -> None:
+    """Law: in the directory of a network there are its files and what is nobody's; no instance of another network."""
+    directory = tmp_path / "dhcp" / NETWORK
+    directory.mkdir(parents=True)
+    for name in ("host", "notes", ".host.new"):
+        (directory / name).write_text("")
+    assert seen(tmp_path) == [NETWORK]
