@@ -2,7 +2,7 @@
 #
 #   PYTHON=...    the Python (3.11 or later) to build the environment with; default: the newest supported on PATH
 #   WORKERS=n     processes for the tests (2)
-#   PROFILE=...   Hypothesis profile for `make test`: default, ci or fuzz (ci: 1,000 examples for each property)
+#   PROFILE=...   Hypothesis profile for `make test`: test (200 examples for each property), ci (1,000), default or fuzz
 #   SECONDS=n     how long `make fuzz` runs (60)
 #   COUNT=n       requests that `make parity` compares (20,000)
 #   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind demo, parity and bench
@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 WORKERS ?= 2
-PROFILE ?= ci
+PROFILE ?= test
 COUNT ?= 20000
 ARGS ?=
 # bash has a variable of this name, so make would inherit nothing useful from the environment.
