@@ -4,6 +4,7 @@
 #   WORKERS=n     processes for the tests (2)
 #   PROFILE=...   Hypothesis profile for `make test`: test (200 examples for each property), ci (1,000), default or fuzz
 #   SECONDS=n     how long `make fuzz` runs (60)
+#   MINUTES=n     how long `make chaos` damages things (5)
 #   COUNT=n       requests that `make parity` compares (20,000)
 #   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind demo, parity and bench
 
@@ -13,6 +14,7 @@ SHELL := /bin/bash
 WORKERS ?= 2
 PROFILE ?= test
 COUNT ?= 20000
+MINUTES ?= 5
 ARGS ?=
 # bash has a variable of this name, so make would inherit nothing useful from the environment.
 SECONDS := 60
@@ -22,7 +24,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz parity bench bench-site wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +50,18 @@ mutants: venv ## bring bugs of other agents back, one at a time: each must be fo
 
 fuzz: venv ## run the property tests and simulated histories with fresh seeds for SECONDS
 	$(PY) .ci/fuzz.py $(SECONDS) --workers $(WORKERS) $(ARGS)
+
+chaos: venv ## random changes while agent, server, dnsmasq, namespaces and files are killed or damaged, for MINUTES
+	@.ci/system-tools
+	CHAOS_MINUTES=$(MINUTES) $(PY) -m pytest -q -s tests/integration/test_chaos.py $(ARGS)
+
+crash-sweep: venv ## kill the agent at every place between two adapter calls of each scenario (some eight minutes)
+	@.ci/system-tools
+	DHCPCORE_CRASH_SWEEP=all $(PY) -m pytest -q -s tests/integration/test_crash_sweep.py $(ARGS)
+
+hitless: venv ## restart the agent of 200 networks, 10 times by SIGTERM and 10 by kill -9, with clients that ask
+	@.ci/system-tools
+	DHCPCORE_HITLESS_NETWORKS=200 DHCPCORE_HITLESS_RESTARTS=10 $(PY) -m pytest -q -s tests/integration/test_hitless.py $(ARGS)
 
 parity: venv ## compare our output with the stock agent's, byte by byte (network, once)
 	@.ci/stock

@@ -168,8 +168,9 @@ def recipe(action: actions.Action, settings: Settings) -> Recipe[events.Result]:
             return (yield from _start_proxy(action))
         case actions.StopProxy():
             yield Call("processes", "stop_proxy", (action.network_id, action.proxy_id))
-            yield Call("files", "remove", (action.config_path,))
+            # The configuration last: by it a proxy is found again whose removal was cut off.
             yield Call("files", "remove", (action.pid_path,))
+            yield Call("files", "remove", (action.config_path,))
         case _:
             raise TypeError(f"not an action: {type(action).__name__}")
     return None

@@ -1,4 +1,4 @@
-"""Which directories below dhcp_confs are instances, as the recipe of `ObserveHost` sees them."""
+"""What is found again on a host after a removal that was cut off, as the recipe of `ObserveHost` sees it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dhcpcore import Settings
-from dhcpcore.actions import ObserveHost
+from dhcpcore.actions import ObserveHost, StopProxy
 from dhcpcore.contracts import FileStore
-from dhcpcore.recipes import Call, follow, recipe
+from dhcpcore.recipes import Call, follow, in_steps, recipe
 from dhcpcore_adapters.files import DiskFileStore
 
 NETWORK = "0a1b2c3d-4e5f-4000-8000-000000000000"
@@ -47,3 +47,22 @@ def test_what_somebody_put_beside_the_files_is_no_instance(tmp_path: Path) -> No
     for name in ("host", "notes", ".host.new"):
         (directory / name).write_text("")
     assert seen(tmp_path) == [NETWORK]
+
+
+def test_a_proxy_is_found_again_wherever_its_removal_was_cut_off(tmp_path: Path) -> None:
+    """Law: as long as anything of a metadata proxy is there, its configuration is, by which it is found."""
+    config, pid = tmp_path / "ns-metadata-proxy" / f"{NETWORK}.conf", tmp_path / f"{NETWORK}.pid.haproxy"
+    action = StopProxy(network_id=NETWORK, proxy_id=NETWORK, config_path=str(config), pid_path=str(pid))
+    for cut in range(3):
+        for path in (config, pid):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("")
+        removal = in_steps(recipe(action, Settings(host="h", state_path=str(tmp_path))), _made)
+        for _ in range(2 * cut + 1):  # two pauses for each call
+            next(removal)
+        removal.close()
+        assert config.exists() or not pid.exists(), cut
+
+
+def _made(call: Call) -> object:
+    return getattr(DiskFileStore(), call.method)(*call.arguments) if call.contract == "files" else None
