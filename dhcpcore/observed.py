@@ -27,6 +27,7 @@ class ObservedProcess:
         owner: told from its command line: the instance's directory below dhcp_confs, or the proxy id.
         argv: its command line; started: an opaque mark that differs between two processes of one pid.
         namespace: the named network namespace it runs in, None when that has no name.
+        replaced: its program is no longer on the disk, as after an upgrade.
     """
 
     program: str
@@ -35,17 +36,23 @@ class ObservedProcess:
     argv: tuple[str, ...]
     namespace: str | None = None
     started: str = ""
+    replaced: bool = False
 
 
 @frozen(kw_only=True)
 class ObservedDevice:
-    """A device in a DHCP namespace (or the namespace alone, with an empty name)."""
+    """A device in a DHCP namespace (or the namespace alone, with an empty name).
+
+    Attributes:
+        unplugged: why it does not reach its network, as far as that is seen outside of the namespace; empty: it does.
+    """
 
     namespace: str
     name: str = ""
     mac_address: str = ""
     mtu: int = 0
     up: bool = True
+    unplugged: str = ""
     addresses: tuple[str, ...] = ()
     tentative: tuple[str, ...] = ()
     dadfailed: tuple[str, ...] = ()

@@ -133,7 +133,7 @@ def _instance(key: InstanceKey, served: ServedInstance, now: float) -> dict[str,
         "mtu": spec.device.mtu or None,
         "reservations": _reservations(spec.host),
         "dirty": served.dirty,
-        "drift": list(served.drift),
+        "drift": [*served.drift, *([served.unplugged] if served.unplugged else [])],
         "metadata_address_elsewhere": served.dadfailed,
     }
 

@@ -35,6 +35,8 @@ def change(
         return RestartInstance(key=spec.key, spec=spec, reasons=wrong, repair=repair)
     files = ALL_FILES if served.dirty else differing_files(served.spec, spec)
     device = _device_reasons(served.spec.device, spec.device)
+    if served.unplugged:
+        device = (*device, served.unplugged)
     if files:
         reasons = ("its files may not be loaded",) if served.dirty else tuple(f"file {name} differs" for name in files)
         return ReloadInstance(
@@ -62,11 +64,12 @@ def change(
 def sighup_allowed(served: ServedInstance, settings: Settings, capabilities: HostCapabilities) -> bool:
     """Whether this instance may be reloaded by SIGHUP.
 
-    dnsmasq before 2.91 dies of it when a client was served whose loaded hosts line has a ``set:`` tag.
+    dnsmasq before 2.91 dies of it when a client was served whose loaded hosts line has a ``set:`` tag.  The version is
+    that of the installed program: one that was started before an upgrade is another.
     """
     if settings.reload_method != "auto":
         return settings.reload_method == "sighup"
-    if capabilities.dnsmasq.sighup_is_safe:
+    if capabilities.dnsmasq.sighup_is_safe and not served.replaced:
         return True
     return not served.dirty and ",set:" not in served.spec.host
 

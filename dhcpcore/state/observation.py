@@ -144,6 +144,8 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         alive=process is not None,
         dirty=found.dirty or (edited and process is not None),
         drift=tuple(drift),
+        unplugged=device.unplugged if device is not None else "",
+        replaced=process is not None and process.replaced,
         adopted=known.adopted if known is not None and same else True,
         pid=pid,
         dadfailed=device is not None and any(a.startswith("fe80::a9fe:a9fe") for a in device.dadfailed),

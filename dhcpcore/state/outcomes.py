@@ -210,9 +210,10 @@ def _applied(
     elif isinstance(action, actions.ReleaseLeases):
         served = evolve(before, leases=None)
     elif isinstance(action, actions.UpdateDevice):
-        served = evolve(before, spec=action.spec)
+        served = evolve(before, spec=action.spec, unplugged="")
     else:
-        served = evolve(before, spec=action.spec, dirty=False, leases=None)
+        unplugged = "" if isinstance(action, actions.ReloadInstance) and action.device else before.unplugged
+        served = evolve(before, spec=action.spec, dirty=False, leases=None, unplugged=unplugged)
     record = evolve(record, served=record.served.set(action.key, served))
     if isinstance(action, actions.ReleaseLeases | actions.UpdateDevice):
         return state, record

@@ -77,6 +77,8 @@ class ServedInstance:
         spec: what it runs with; for an observed one, what its files and command line say.
         dirty: its files may not be what it has loaded.
         drift: what was found amiss; only starting it anew repairs that.
+        unplugged: why its device does not reach its network; setting the device up again repairs that.
+        replaced: the program that it runs was replaced on the disk, by another version say.
         adopted: it was not started by this agent's life.
         dadfailed: the IPv6 metadata address belongs to another agent.
         leases: text of its leases file when that was last observed and not yet judged.
@@ -88,6 +90,8 @@ class ServedInstance:
     alive: bool = True
     dirty: bool = False
     drift: tuple[str, ...] = ()
+    unplugged: str = ""
+    replaced: bool = False
     adopted: bool = False
     pid: int | None = None
     dadfailed: bool = False

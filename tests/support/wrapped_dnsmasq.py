@@ -38,6 +38,8 @@ class WrappedDnsmasq:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.program = folder / "dnsmasq"
+        # Before this one is in PATH.
+        self._real = Path(found("dnsmasq") or "").resolve()
         self.install()
 
     @property
@@ -47,9 +49,8 @@ class WrappedDnsmasq:
 
     def install(self) -> None:
         """Put it there, again after `remove`."""
-        real = Path(found("dnsmasq") or "").resolve()
         new = self._folder / "new"
-        new.write_text(_SCRIPT.format(here=self._folder, real=real))
+        new.write_text(_SCRIPT.format(here=self._folder, real=self._real))
         new.chmod(0o755)
         new.rename(self.program)
 

@@ -448,6 +448,22 @@ class TestOurPort:
         script.succeed(look)
         assert [a.kind for a in script.plan() if a.network_id == "net"] == ["restart"]
 
+    def test_a_device_that_is_unplugged_is_plugged_again_and_dnsmasq_runs_on(self) -> None:
+        script = serving()
+        whole = _as_served(script)
+        (instance,) = whole.instances
+        assert instance.device is not None
+        cut = evolve(instance, device=evolve(instance.device, unplugged="its other end is on no bridge"))
+        for _ in range(2):
+            script.tell(events.HostObserved(observed=evolve(whole, instances=(cut,))))
+            (repair,) = script.start().actions
+            assert isinstance(repair, actions.UpdateDevice)
+            assert repair.reasons == ("its other end is on no bridge",)
+            script.succeed(repair)
+            assert not script.plan()
+        script.tell(events.HostObserved(observed=whole))
+        assert not script.plan()
+
     def test_a_device_that_another_instance_serves_on_stays(self) -> None:
         """Segments whose ports were mixed up: what one leaves is the other's."""
         segments = tuple(Segment(id=f"g{tag}", network_id="net", segmentation_id=tag) for tag in (1, 2))
@@ -705,6 +721,23 @@ class TestReload:
 
     def test_sighup_is_used_where_it_is_safe(self) -> None:
         assert self._tagged(HostCapabilities(dnsmasq=DnsmasqCapabilities(version=(2, 91)))).sighup
+
+    def test_sighup_is_avoided_for_one_that_was_started_before_an_upgrade(self) -> None:
+        """The installed dnsmasq does not die of it; the one that runs is older."""
+        script = Script(capabilities=HostCapabilities(dnsmasq=DnsmasqCapabilities(version=(2, 91))))
+        tagged = port(5, extra_dhcp_opts=(ExtraDhcpOption(opt_name="67", opt_value="pxe.0"),))
+        script.server["net"] = network(ports=(tagged, script.own_port()))
+        script.settle()
+        whole = _as_served(script)
+        (instance,) = whole.instances
+        assert instance.process is not None
+        older = evolve(instance, process=evolve(instance.process, replaced=True))
+        script.tell(events.HostObserved(observed=evolve(whole, instances=(older,))))
+        assert not script.plan()
+        script.tell(events.PortCreated(port=port(6)))
+        (reload,) = script.start().actions
+        assert isinstance(reload, actions.ReloadInstance)
+        assert not reload.sighup
 
     def test_a_setting_overrides(self) -> None:
         assert self._tagged(HostCapabilities(), reload_method="sighup").sighup

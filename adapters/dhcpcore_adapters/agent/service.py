@@ -16,9 +16,21 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final
 
-from dhcpcore import AgentState, DhcpCoreError, Event, Settings, describe_state, explain_network, initial_state
+from attrs import evolve
+
+from dhcpcore import (
+    AgentState,
+    DhcpCoreError,
+    DnsmasqCapabilities,
+    Event,
+    Settings,
+    describe_state,
+    explain_network,
+    initial_state,
+)
+from dhcpcore.actions import ObserveHost
 from dhcpcore.contracts import Reporter
-from dhcpcore.events import DisableForced, ResyncRequested, SettingsChanged
+from dhcpcore.events import CapabilitiesChanged, DisableForced, ResyncRequested, SettingsChanged
 from dhcpcore_adapters.agent.build import build_adapters, build_driver, build_transport, host_capabilities
 from dhcpcore_adapters.agent.control import ControlServer
 from dhcpcore_adapters.agent.deaths import Deaths
@@ -27,8 +39,9 @@ from dhcpcore_adapters.agent.lock import AgentLock, refuse_stock_agent
 from dhcpcore_adapters.agent.loop import Agent
 from dhcpcore_adapters.agent.options import AgentOptions
 from dhcpcore_adapters.agent.recent import Recent
+from dhcpcore_adapters.agent.versions import InstalledDnsmasq
 from dhcpcore_adapters.journal import JournalWriter
-from dhcpcore_adapters.process import DeathWatcher, become_subreaper, ended_with, probe_dnsmasq
+from dhcpcore_adapters.process import DeathWatcher, become_subreaper, ended_with, find_program, probe_dnsmasq
 from dhcpcore_adapters.rpc import Transport
 
 #: Seconds that running work is given at the end; what is cut off is taken up again after the next start.
@@ -69,6 +82,13 @@ class Service:
         adapters = build_adapters(settings, options, transport=self._transport, driver=driver, reporter=reporter)
         self._clock = adapters.clock
         self._capabilities = host_capabilities(probe_dnsmasq(), driver)
+        self._installed = InstalledDnsmasq(
+            self._capabilities.dnsmasq,
+            find=lambda: find_program("dnsmasq"),
+            probe=probe_dnsmasq,
+            tell=self._replaced,
+            reporter=reporter,
+        )
         self._ending = threading.Event()
         self._reload = threading.Event()
         self._crash: BaseException | None = None
@@ -146,6 +166,12 @@ class Service:
     def _observe(self, event: Any) -> None:
         if self._deaths is not None:
             self._deaths.observe(event)
+        if isinstance(event.action, ObserveHost) and event.action.network_id is None:
+            self._installed.host_observed()
+
+    def _replaced(self, dnsmasq: DnsmasqCapabilities) -> None:
+        self._capabilities = evolve(self._capabilities, dnsmasq=dnsmasq)
+        self._agent.put(CapabilitiesChanged(at=self._clock.monotonic(), capabilities=self._capabilities))
 
     def _record(self, event: Event, before: AgentState, after: AgentState) -> None:
         self._recent.record(event, before, after)

@@ -83,6 +83,14 @@ def environment(pid: int, name: str) -> str | None:
     return next((os.fsdecode(each[len(start) :]) for each in data.split(b"\0") if each.startswith(start)), None)
 
 
+def is_replaced(pid: int) -> bool:
+    """Whether the program that a process runs is no longer on the disk, as after an upgrade (proc(5), exe)."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")
+    except OSError:
+        return False  # it ended, or must not be looked at
+
+
 def wall_time_of(started: str) -> float:
     """Seconds since the epoch at which a process started, to some hundredths, unless the clock has been set since."""
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")

@@ -66,7 +66,8 @@ class ProcessTable:
         for each in self._main(self._candidates()):
             if each.is_main:
                 identity = namespace_of_process(each.seen.pid)
-                observed.append(evolve(each.seen, namespace=names.get(identity) if identity else None))
+                name = names.get(identity) if identity else None
+                observed.append(evolve(each.seen, namespace=name, replaced=proc.is_replaced(each.seen.pid)))
         return observed
 
     def _candidates(self, wanted: Whose | None = None) -> list[tuple[ObservedProcess, int, str | None]]:
