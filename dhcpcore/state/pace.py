@@ -61,7 +61,8 @@ def ended(pace: Pace, at: float, *, more: bool, least: float) -> Pace:
         more: whether changes came meanwhile.
         least: seconds that must always lie between two reloads (Neutron: bulk_reload_interval).
     """
-    if more or pace.waited > 1:
+    hurried = more or pace.waited > 1
+    if hurried:
         signs = min(pace.signs + _HURRIED, 2 * _ENOUGH)
     elif pace.waited == 0 and pace.began - pace.ended < CLOSE:
         signs = min(pace.signs + 1, 2 * _ENOUGH)
@@ -70,6 +71,7 @@ def ended(pace: Pace, at: float, *, more: bool, least: float) -> Pace:
     gap = 0.0
     if signs >= _ENOUGH:
         cost = at - pace.began
-        gap = min(max(2 * pace.gap, FIRST_GAP, cost), max(LONGEST_GAP, 2 * cost))
+        # A gap in which nobody had to wait is long enough.
+        gap = min(max((2 if hurried else 1) * pace.gap, FIRST_GAP, cost), max(LONGEST_GAP, 2 * cost))
     gap = max(gap, least)
     return Pace(began=pace.began, ended=at, signs=signs, gap=gap, until=at + gap)

@@ -95,6 +95,7 @@ def test_a_burst_costs_reloads_by_its_length_in_time_and_not_by_its_changes(
 
 @given(st.lists(st.floats(0.0, 0.2), min_size=12, max_size=24))
 @example([0.01] * 60)
+@example([0.0, 0.0, 0.0, 0.125, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.0])
 def test_who_waits_for_each_change_is_seldom_held_back(pauses: list[float]) -> None:
     """Changes made one by one, each when the one before is served, are no burst: at most one in six waits."""
     script, waits = serving(), []
