@@ -43,16 +43,19 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "a-new-connection-asks-nothing",
         "what the server told while the line was cut is never learnt",
         _loop("self.put(ServerConnected(at=self._adapters.clock.monotonic()))", "return"),
+        museum="RPC",
     ),
     _found(
         "heartbeats-in-the-hosts-lane",
         "a hung call on the host keeps the state report back, and the server takes the agent for dead",
         _loop('        return "report"\n', '        return "host"\n'),
+        museum="RPC",
     ),
     _found(
         "nobody-watches-processes",
         "a dnsmasq that died is missed until the next audit",
         _loop("            self._observe(event)\n", "            pass\n"),
+        museum="PROC",
     ),
     _found(
         "the-loop-sleeps-for-ever",
@@ -61,6 +64,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "        return None if due is None else max(0.0, due - self._adapters.clock.monotonic())\n",
             "        return None\n",
         ),
+        museum="RESYNC",
     ),
     # -- carrying out
     _found(
@@ -79,6 +83,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "an agent killed between writing and SIGHUP leaves dnsmasq stale for ever",
         edit("recipes.py", '    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))\n', ""),
         share=2,
+        museum="PROC",
     ),
     _found(
         "the-dirty-mark-goes-too-early",
@@ -91,6 +96,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
         ),
         share=2,
+        museum="PROC",
     ),
     _found(
         "released-before-the-reload",
@@ -101,6 +107,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             '    yield from _release(spec, removed_hosts(before or "", spec.host))\n'
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
         ),
+        museum="LEASE",
     ),
     _found(
         "a-restart-forgets-leases",
@@ -110,6 +117,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             '        yield Call("files", "write", (leases, text))\n',
             '        yield Call("files", "write", (leases, text and ""))\n',
         ),
+        museum="LEASE",
     ),
     # -- folding
     _found(
@@ -130,6 +138,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "    return _brake(state, losing, listed, at)\n",
             "    return evolve(_drop(state, losing), brake=None)\n",
         ),
+        museum="RESYNC",
     ),
     _found(
         "a-new-connection-reloads-everything",
@@ -142,11 +151,13 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "        state = put(state, evolve(record, served=record.served.update(served)))\n"
             '    return need_full_fetch(state, "connected to the server")\n',
         ),
+        museum="RESYNC",
     ),
     _found(
         "a-paced-reload-is-forgotten",
         "a reload that had to wait for its time never comes",
         edit(_OUTCOMES, "    for network_id in plan.paced:\n", "    for network_id in ():\n"),
+        museum="HUP",
     ),
     _found(
         "deaths-are-not-folded",
@@ -156,6 +167,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "    if served is None or not served.alive or _another(event.pid, served.pid):\n",
             "    if True:\n",
         ),
+        museum="PROC",
     ),
     _found(
         "a-failed-sync-is-not-repeated",
@@ -166,6 +178,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "evolve(state, sync=evolve(state.sync, retry=retry, need=None))",
         ),
         share=3,
+        museum="RESYNC",
     ),
     # -- planning
     _found(
@@ -177,6 +190,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "        if record.served:\n            ready.update(served_ports(record))\n"
             "        if right:\n            settled.append(network_id)\n",
         ),
+        museum="READY",
     ),
     _found(
         "claims-do-not-wait-for-the-answer",
@@ -187,5 +201,6 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
             "    settled = True\n",
         ),
         share=2,
+        museum="PORT",
     ),
 )
