@@ -35,6 +35,8 @@ from support.site import ROOT, AgentProgram, RestError, Server, address, bridge,
 MINUTES: Final = float(os.environ.get("CHAOS_MINUTES", "0.75"))
 NETWORKS: Final = int(os.environ.get("CHAOS_NETWORKS", "50"))
 SEED: Final = int(os.environ.get("CHAOS_SEED", time.time_ns() % 1_000_000))
+#: Of an instance.
+FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface"})
 #: Seconds of quiet until all must be right: some audits, each of which may find what the one before it uncovered.
 QUIET: Final = 90.0
 
@@ -196,10 +198,18 @@ if hosts.inside():
         """What is on the host, or at the server, and belongs to no network of the server's."""
         networks = [network["id"] for network in server.list("networks")]
         mine = {os.getpid(), server.pid, agent.pid}
-        lines = [line for line in processes_and_devices(mine) if not any(_is_of(each, line) for each in networks)]
-        dnsmasqs = Counter(line.split(":")[0] for line in processes_and_devices(mine) if " dnsmasq " in line)
-        lines += [f"{where}: {number} dnsmasq" for where, number in dnsmasqs.items() if number != 1]
-        lines += [str(path) for path in (agent.state / "dhcp").iterdir() if path.name not in networks]
+        there = processes_and_devices(mine)
+        lines = [line for line in there if not any(_is_of(each, line) for each in networks)]
+        for network in networks:
+            space = f"in qdhcp-{network}:"
+            for what, kind in (("dnsmasq", "process"), ("device", "device")):
+                number = sum(line.startswith(kind) and space in line and what in line for line in there)
+                lines += [f"{network}: {number} of {what}"] if number != 1 else []
+            number = sum(line.startswith("device") and f"'{bridge(network)}'" in line for line in there)
+            lines += [f"{network}: {number} devices on its bridge"] if number != 1 else []
+        folder = agent.state / "dhcp"
+        lines += [str(path) for path in folder.iterdir() if path.name not in networks]
+        lines += [str(path) for path in folder.glob("*/*") if path.name not in FILES]
         dhcp = Counter(port["network_id"] for port in server.list("ports", "device_owner=network:dhcp"))
         return lines + [f"{network}: {number} DHCP ports" for network, number in dhcp.items() if number != 1]
 

@@ -26,7 +26,7 @@ from support.picture import Names, offered, picture
 from support.site import AgentProgram, Server, until
 
 #: Of the places, one in so many is tried by default.
-SHARE: Final = 12
+SHARE: Final = 15
 #: Seconds that an agent has after its start until all is as it must be.
 PATIENCE: Final = 10.0
 
