@@ -18,7 +18,8 @@ apt_prefix() {
     echo "sudo -n"
 }
 
-# apt_install PACKAGE...: 0 when installed; 1 when not allowed or not possible, with the reason on stderr.
+# apt_install PACKAGE...: 0 when all are installed; 1 when not allowed or not possible, with the reason on stderr.
+# One that this system does not have keeps no other away.
 apt_install() {
     local prefix
     if ! prefix="$(apt_prefix)"; then
@@ -30,8 +31,13 @@ apt_install() {
     # shellcheck disable=SC2086  # the prefix is two words
     timeout 300 $prefix apt-get -qq -o DPkg::Lock::Timeout=120 update || echo "apt-get update failed; trying the lists as they are" >&2
     # shellcheck disable=SC2086
-    timeout 600 $prefix env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=120 install "$@" >/dev/null
+    local install="timeout 600 $prefix env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends
+        -o DPkg::Lock::Timeout=120 install" package status=0
+    $install "$@" >/dev/null && return
+    for package in "$@"; do
+        $install "$package" >/dev/null || status=1
+    done
+    return "$status"
 }
 
 # python_is_new_enough PYTHON: it really starts (a pyenv shim may not) and is 3.11 or later.
