@@ -243,3 +243,27 @@ def test_every_process_that_is_started_or_found_is_watched_and_brought_back() ->
     rig.settle()
     assert len(rig.host.dnsmasqs(InstanceKey(network_id=network_id))) == 1
     assert len(rig.host.living("haproxy", network_id)) == 1
+
+
+def test_wrong_types_in_one_network_of_a_thousand() -> None:
+    """Law: the 999 others are served; the bad one is asked for again with backoff, and served once it can be read."""
+    rig = Rig()
+    ids = [rig.network() for _ in range(1000)]
+    bad = ids[500]
+
+    def garbled(network: Any) -> Any:
+        return network | {"ports": 17} if network is not None and network["id"] == bad else network
+
+    rig.server.garble("get_active_networks_info", lambda answer: [garbled(each) for each in answer])
+    rig.server.garble("get_network_info", garbled)
+    rig.settle()
+    served = {network_id for network_id in ids if rig.host.dnsmasqs(InstanceKey(network_id=network_id))}
+    assert served == set(ids) - {bad}
+    retry = rig.agent.state.record(bad).need_retry
+    assert retry is not None
+    assert "ports" in retry.reason
+    rig.server.garble("get_active_networks_info", None)
+    rig.server.garble("get_network_info", None)
+    rig.clock.advance(60.0)
+    rig.settle()
+    assert len(rig.host.dnsmasqs(InstanceKey(network_id=bad))) == 1

@@ -69,6 +69,13 @@ def reap(watched: Collection[int] = ()) -> None:
             _let_go(pid, watched)
 
 
+def let_go(handle: proc.Handle) -> None:
+    """Let go of a process that has ended, where it is a child of ours; whoever watches it can still ask how."""
+    with _lock:
+        if (code := handle.reap()) is not None:
+            _remember(handle.pid, handle.started, code)
+
+
 def exit_code(pid: int, started: str) -> int | None:
     """How a child of ours ended, as `subprocess` has it: a status, or a signal below zero; it is let go.
 
@@ -125,7 +132,11 @@ def _let_go(pid: int, watched: Collection[int]) -> bool:
     except ChildProcessError:
         return False
     if result is not None:
-        _ended[pid, now.started] = proc.exit_code(result)
-        while len(_ended) > _KEPT:
-            del _ended[next(iter(_ended))]
+        _remember(pid, now.started, proc.exit_code(result))
     return result is not None
+
+
+def _remember(pid: int, started: str, code: int) -> None:
+    _ended[pid, started] = code
+    while len(_ended) > _KEPT:
+        del _ended[next(iter(_ended))]

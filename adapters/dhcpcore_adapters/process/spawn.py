@@ -120,7 +120,7 @@ def _tail(descriptor: int) -> str:
 def ended_with(program: str, code: int | None) -> str:
     """How a daemon that had served ended, and what to do."""
     if code is None:
-        return "it was no child of this agent, so nobody told its exit status; look in the system's log"
+        return "it was no child of this agent, which so was not told its exit status; look in the system's log"
     if code == 0:
         return "it was told to end (SIGTERM), or ended by itself: does another program stop it?"
     if code == -signal.SIGKILL:

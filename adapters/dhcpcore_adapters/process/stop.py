@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from dhcpcore import AdapterError, ObservedProcess
+from dhcpcore_adapters.process import children
 from dhcpcore_adapters.process.proc import Handle
 
 
@@ -39,7 +40,7 @@ def stop(
             if not handle.ended(patience):
                 message = f"{what}: process {handle.pid} does not end on SIGKILL: it hangs in the kernel"
                 raise AdapterError(f"{message}; look at /proc/{handle.pid}/stack")
-            handle.reap()
+            children.let_go(handle)
 
 
 def _handles(processes: Sequence[ObservedProcess], stack: ExitStack) -> list[Handle]:
