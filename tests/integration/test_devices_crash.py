@@ -13,7 +13,7 @@ pytest.importorskip("pyroute2", reason="needs the extra 'agent'")
 
 from dhcpcore_adapters.netns import NetnsControl
 from dhcpcore_adapters.netns.rtnetlink import Rtnetlink
-from support.devices import BRIDGE, SPEC, TAP, link, links, observed, run
+from support.devices import BRIDGE, SPEC, TAP, eventually, link, links, observed, run
 from support.namespace import found
 from support.own_host import in_own_host
 
@@ -95,3 +95,16 @@ def test_half_a_device_is_removed() -> None:
             if not cut:
                 assert changes >= 2
                 break
+
+
+@in_own_host
+def test_a_bridge_whose_namespace_was_deleted_by_hand_is_seen() -> None:
+    """Law: it is told as a namespace without devices, so that it goes when the network is nobody's; not while used."""
+    make()
+    assert all(each.name for each in NetnsControl().observe_devices())
+    run("ip", "netns", "delete", SPEC.namespace)
+    eventually(lambda: links() == {BRIDGE})
+    (told,) = NetnsControl().observe_devices()
+    assert (told.namespace, told.name) == (SPEC.namespace, "")
+    remove()
+    assert (NetnsControl().observe_devices(), links()) == ([], set())

@@ -27,6 +27,7 @@ _ID_IN_NAME: Final = 11
 _NAMESPACE_PREFIX: Final = "qdhcp-"
 #: What `ip link show` tells of bridges made here; no other bridge is ever removed. The group is a bridge's from its
 #: first moment, whatever happens to its maker in the next; the alias is for people, and what older agents left bears.
+#: An alias goes on with the name of the namespace that the bridge was made for.
 BRIDGE_ALIAS: Final = "dhcpcore"
 BRIDGE_GROUP: Final = int.from_bytes(b"dhcp", "big")
 
@@ -52,7 +53,7 @@ class BridgeDriver:
                 )
             name = _bridge_name(spec.network_id)
             with self._bridges.held(name):
-                bridge = _ensure_bridge(here, name)
+                bridge = _ensure_bridge(here, name, _alias(namespace))
                 outer = _other_end(here, inner)
                 if inner is None or outer is None:
                     if inner is not None:  # its other end is in a namespace that we do not know
@@ -98,6 +99,15 @@ class BridgeDriver:
                 if (outer := _other_end(here, each)) is not None and (reason := _amiss(each, outer, bridge))
             }
 
+    def left(self) -> list[str]:
+        """Namespaces of bridges made here without any device: the pair went with its namespace, by somebody's hand."""
+        with Netlink() as here:
+            links = here.links()
+        used = {link.master for link in links}
+        empty = [link for link in links if _is_ours(link) and link.index not in used]
+        namespaces = [link.alias.removeprefix(BRIDGE_ALIAS).strip() for link in empty]
+        return [name for link, name in zip(empty, namespaces, strict=True) if name and _bridge_of(name) == link.name]
+
     def _remove_if_empty(self, here: Netlink, bridge: Link | None) -> None:
         if bridge is None or not _is_ours(bridge):
             return
@@ -107,7 +117,7 @@ class BridgeDriver:
 
 
 def _is_ours(bridge: Link) -> bool:
-    return bridge.kind == "bridge" and (bridge.alias == BRIDGE_ALIAS or bridge.group == BRIDGE_GROUP)
+    return bridge.kind == "bridge" and (bridge.alias.split(" ")[0] == BRIDGE_ALIAS or bridge.group == BRIDGE_GROUP)
 
 
 def _amiss(inner: Link, outer: Link, bridge: Link | None) -> str:
@@ -159,7 +169,7 @@ def _other_end(here: Netlink, inner: Link | None) -> Link | None:
     return outer if outer is not None and outer.kind == "veth" and outer.peer == inner.index else None
 
 
-def _ensure_bridge(here: Netlink, name: str) -> int:
+def _ensure_bridge(here: Netlink, name: str, alias: str) -> int:
     """Its index."""
     bridge = here.link(name)
     if bridge is not None and bridge.kind != "bridge":
@@ -173,7 +183,7 @@ def _ensure_bridge(here: Netlink, name: str) -> int:
         _without_ipv6(name)
         index = _made(here, name)
         # The kernel heeds an alias in a change only, not when a device is made.
-        here.set_link(index, alias=BRIDGE_ALIAS, up=True)
+        here.set_link(index, alias=alias, up=True)
         return index
     if not bridge.up:
         here.set_link(bridge.index, up=True)

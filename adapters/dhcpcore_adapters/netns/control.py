@@ -16,7 +16,7 @@ from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore.contracts import ObservedDevice
 from dhcpcore_adapters.netns import layer3, sysctl
 from dhcpcore_adapters.netns.bridge import BridgeDriver
-from dhcpcore_adapters.netns.drivers import Inspecting, InterfaceDriver
+from dhcpcore_adapters.netns.drivers import Inspecting, InterfaceDriver, Leaving
 from dhcpcore_adapters.netns.errors import refusals
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.namespaces import RUN_NETNS, Namespaces
@@ -105,6 +105,11 @@ class NetnsControl:
         for name in names:
             with refusals(f"namespace {name}"):
                 observed += self._observe(name)
+        if isinstance(self._driver, Leaving):
+            with refusals("looking at what is outside of the namespaces"):
+                left = self._driver.left()
+            # As if it were there and empty: its removal removes what is left.
+            observed += [ObservedDevice(namespace=name) for name in left if name not in names]
         return observed
 
     def _observe(self, namespace: str) -> list[ObservedDevice]:

@@ -55,6 +55,15 @@ class InterfaceDriver(Protocol):
 
 
 @runtime_checkable
+class Leaving(Protocol):
+    """An interface driver that can tell what it made outside and nobody uses any more."""
+
+    def left(self) -> Sequence[str]:
+        """Names of namespaces, there or not, for which something is left that `forget` would remove."""
+        ...
+
+
+@runtime_checkable
 class Inspecting(Protocol):
     """A driver that can tell whether what it plugged is still plugged; an audit then has it plugged again."""
 
