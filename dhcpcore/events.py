@@ -143,7 +143,7 @@ class ResyncRequested(Event):
 class ServerConnected(Event):
     """The transport is connected, again or for the first time: what the server told before may be lost.
 
-    A call that waited for the connection is sent on it; one that was under way on the one before has failed.
+    A call that waited for the first connection is sent on it.
     """
 
 
@@ -279,11 +279,13 @@ class ActionSucceeded(Event):
 
     Attributes:
         jitter: from 0 to 1, drawn by the adapter: spreads what is done again from time to time.
+        seconds: how long it took from its first call on; None where nobody measured.
     """
 
     action: Action
     result: Result = None
     jitter: float = 0.0
+    seconds: float | None = None
 
 
 @frozen(kw_only=True)

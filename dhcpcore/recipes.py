@@ -219,10 +219,10 @@ def _start(spec: InstanceSpec, settings: Settings) -> Recipe[events.InstanceStar
 
 def _reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events.InstanceStarted | None]:
     spec = action.spec
-    if action.device:
-        yield Call("namespaces", "ensure_device", (spec.device,))
     if not action.sighup:
         return (yield from _start(spec, settings))
+    if action.device:
+        yield Call("namespaces", "ensure_device", (spec.device,))
     before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
     yield from _write(spec, action.changed_files)
     yield Call("processes", "reload_dnsmasq", (spec.key,))

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dhcpcore import Action, AdapterError, DhcpCoreError, Event, Plan, Settings
 from dhcpcore.actions import ReportState
@@ -83,8 +83,11 @@ class Job:
                 continue
             began = now()
             outcome = yield from _outcome(action, self.adapters, self.settings, self.jitter)
+            seconds = now() - began
+            if isinstance(outcome, ActionSucceeded):
+                outcome = evolve(outcome, seconds=seconds)
             broken = isinstance(outcome, ActionFailed)
-            _report(self.adapters.reporter, outcome, seconds=now() - began)
+            _report(self.adapters.reporter, outcome, seconds=seconds)
             self.tell(outcome)
 
 

@@ -30,11 +30,13 @@ class Sync:
     """Asking the server for everything.
 
     Attributes:
+        connected: the transport has told of a connection; one that tells of none is always connected.
         need: a full fetch that is owed; retry: after one that failed.
         sent_at, sent_seq: of the last one that was sent; answered_seq: when the last answered one was sent.
         answered_at: monotonic seconds of when the last answer came.
     """
 
+    connected: bool = False
     need: FetchNeed | None = None
     retry: Retry | None = None
     sent_at: float | None = None

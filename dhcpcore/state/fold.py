@@ -45,10 +45,13 @@ def _resync_requested(event: events.ResyncRequested, state: AgentState) -> Agent
 
 
 def _server_connected(event: events.ServerConnected, state: AgentState) -> AgentState:
+    first = not state.sync.connected
+    state = evolve(state, sync=evolve(state.sync, connected=True))
     sent = state.fetches.get("fetch_networks")
-    if sent is not None and not any(seq > sent for seq in (*state.recent.values(), *state.late.values())):
-        return state  # it is asked on this connection, or it fails and is asked again
-    # What was told since, on the connection before, would win over the answer: it may be older.
+    if first and sent is not None and not any(seq > sent for seq in (*state.recent.values(), *state.late.values())):
+        return state  # it waits for this very connection
+    # A fetch that is under way may have been answered on the connection before, or may have been told something since
+    # that would win over its answer although it is older.
     return need_full_fetch(state, "connected to the server")
 
 

@@ -125,7 +125,7 @@ def action_succeeded(event: events.ActionSucceeded, state: AgentState) -> AgentS
         case actions.ClaimAction():
             return claimed(state, action, result if isinstance(result, Port) else None, event.at)
         case _:
-            return _done_on_host(state, action, result, event.at)
+            return _done_on_host(state, action, result, event)
 
 
 def _reported(state: AgentState, action: actions.ReportState, answer: str | None, at: float) -> AgentState:
@@ -146,7 +146,10 @@ def _reported(state: AgentState, action: actions.ReportState, answer: str | None
     return state
 
 
-def _done_on_host(state: AgentState, action: actions.Action, result: events.Result, at: float) -> AgentState:
+def _done_on_host(
+    state: AgentState, action: actions.Action, result: events.Result, event: events.ActionSucceeded
+) -> AgentState:
+    at = event.at
     network_id = action.network_id
     assert network_id is not None
     record = evolve(state.record(network_id), host_seq=state.seq)
@@ -155,7 +158,7 @@ def _done_on_host(state: AgentState, action: actions.Action, result: events.Resu
     match action:
         case actions.ApplyAction():
             if isinstance(action, actions.ReloadInstance):
-                record = _reloaded(state, record, action, at)
+                record = _reloaded(state, record, action, event)
             state, record = _applied(state, record, action, result, at)
         case actions.DisableInstance():
             if action.key in record.served:
@@ -220,13 +223,15 @@ def _applied(
     return ready_with(state, record, action.spec.view)
 
 
-def _reloaded(state: AgentState, record: NetworkRecord, action: actions.ReloadInstance, at: float) -> NetworkRecord:
+def _reloaded(
+    state: AgentState, record: NetworkRecord, action: actions.ReloadInstance, event: events.ActionSucceeded
+) -> NetworkRecord:
     """Changes that came while it was being reloaded make a burst; a second instance's reload is a part of the first."""
     if record.pace is None or f"network:{record.id}" in state.in_flight:
         return record
     view, least = action.spec.view, float(state.settings.bulk_reload_interval)
     more = view is not None and view.network != record.desired
-    return evolve(record, pace=pace.ended(record.pace, at, more=more, least=least))
+    return evolve(record, pace=pace.ended(record.pace, event.at, more=more, least=least, cost=event.seconds))
 
 
 def _without_metadata_address(

@@ -54,10 +54,11 @@ def begun(pace: Pace | None, at: float) -> Pace:
     return evolve(pace or Pace(), began=at)
 
 
-def ended(pace: Pace, at: float, *, more: bool, least: float) -> Pace:
+def ended(pace: Pace, at: float, *, more: bool, least: float, cost: float | None = None) -> Pace:
     """A reload has ended.
 
     Args:
+        cost: seconds that it took; None: since it was planned.
         more: whether changes came meanwhile.
         least: seconds that must always lie between two reloads (Neutron: bulk_reload_interval).
     """
@@ -70,7 +71,7 @@ def ended(pace: Pace, at: float, *, more: bool, least: float) -> Pace:
         signs = 0
     gap = 0.0
     if signs >= _ENOUGH:
-        cost = at - pace.began
+        cost = at - pace.began if cost is None else cost
         # A gap in which nobody had to wait is long enough.
         gap = min(max((2 if hurried else 1) * pace.gap, FIRST_GAP, cost), max(LONGEST_GAP, 2 * cost))
     gap = max(gap, least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 
 from dhcpcore_adapters.agent import ThreadExecutor
@@ -93,3 +94,16 @@ def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
     assert ran == ["long"]
     lanes.submit("host", lambda: ran.append("too late"))
     assert ran == ["long"]
+
+
+def test_closing_has_one_deadline_for_all() -> None:
+    lanes = executor(host_threads=6)
+    gate = threading.Event()
+    for _ in range(6):
+        lanes.submit("host", lambda: gate.wait(PATIENCE))
+    begun = time.monotonic()
+    assert not lanes.close(0.2)
+    # Six threads, each waited for anew, would take six times as long.
+    assert time.monotonic() - begun < 0.2 * 5
+    gate.set()
+    assert lanes.close(PATIENCE)

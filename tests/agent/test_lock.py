@@ -54,3 +54,14 @@ def test_a_stock_agent_without_a_readable_state_path_has_the_default(tmp_path: P
     with pytest.raises(AlreadyRuns):
         refuse_stock_agent("/var/lib/neutron", proc=str(proc))
     refuse_stock_agent("/srv/neutron", proc=str(proc))
+
+
+def test_a_stock_agent_that_gave_itself_a_title_is_seen(tmp_path: Path) -> None:
+    """The whole command line is one word then, as setproctitle leaves it."""
+    proc, config = tmp_path / "proc", tmp_path / "neutron.conf"
+    config.write_text("[DEFAULT]\nstate_path = /srv/neutron\n")
+    title = f"neutron-dhcp-agent (/usr/bin/python3 /usr/bin/neutron-dhcp-agent --config-file={config})"
+    fake_process(proc, 77, title)
+    with pytest.raises(AlreadyRuns, match=r"process 77.*stop it first"):
+        refuse_stock_agent("/srv/neutron", proc=str(proc))
+    refuse_stock_agent("/var/lib/neutron", proc=str(proc))

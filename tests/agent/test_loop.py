@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from dhcpcore import ActionFailed, ObservedProcess
 from dhcpcore.errors import AdapterError
-from dhcpcore.events import ProcessDied
+from dhcpcore.events import ProcessDied, ResyncRequested
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore_adapters.agent.deaths import Deaths
 from dhcpcore_adapters.agent.loop import ChildDied
@@ -267,3 +270,51 @@ def test_wrong_types_in_one_network_of_a_thousand() -> None:
     rig.clock.advance(60.0)
     rig.settle()
     assert len(rig.host.dnsmasqs(InstanceKey(network_id=bad))) == 1
+
+
+def test_a_connection_after_the_first_asks_for_everything_though_an_answer_is_on_its_way() -> None:
+    """What is on its way may have been answered on the connection before, and something told in between was lost."""
+    rig = Rig()
+    rig.network()
+    rig.agent.connected()
+    rig.settle()
+    rig.clock.advance(5.0)
+    rig.agent.put(ResyncRequested(reason="an operator", at=rig.clock.monotonic()))
+    rig.agent.step()
+    assert "fetch_networks" in rig.agent.state.in_flight
+    rig.agent.connected()
+    rig.clock.advance(5.0)
+    rig.settle()
+    asked = [call for call in rig.server.calls if call.method == "get_active_networks_info"]
+    assert len(asked) >= 2
+    assert asked[-1] is not asked[-2]
+    assert rig.agent.state.sync.need is None
+
+
+def test_a_signal_may_come_at_any_moment() -> None:
+    """What a handler does takes no lock that the interrupted loop may hold: no SIGTERM hangs the agent."""
+    rig = Rig()
+    done = threading.Event()
+
+    def end(*_: object) -> None:
+        rig.agent.wake()
+
+    before = signal.signal(signal.SIGUSR1, end)
+    storm = threading.Thread(target=_storm, args=[threading.main_thread().ident, done])
+    try:
+        storm.start()
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            rig.agent.step()
+            rig.executor.run()
+            rig.agent.wait(0.001)
+    finally:
+        done.set()
+        storm.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def _storm(thread: int, done: threading.Event) -> None:
+    while not done.is_set():
+        signal.pthread_kill(thread, signal.SIGUSR1)
+        time.sleep(0.0001)

@@ -17,7 +17,7 @@ from support.clients.udhcpc import Udhcpc
 from support.clients.wire_latency import answered
 from support.clients.wires import Wire
 from support.namespace import found
-from support.site import AgentProgram, Server, address, bridge, running, until
+from support.site import AgentProgram, Server, address, bridge, dnsmasq_pids, running, until
 
 LEASE_TIME = 51
 
@@ -84,6 +84,25 @@ if hosts.inside():
         agent.write_settings(**before)
         agent.send_signal(signal.SIGHUP)
         until("leases are long again", lambda: lease_time() == 86400)
+
+    def test_what_is_read_once_waits_for_the_next_start(
+        server: Server, agent: AgentProgram, network: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """Law: another host name or state path takes effect at a start only: SIGHUP says so and disturbs nothing."""
+        (port,) = network["ports"]
+        before, count = agent.settings, len(dnsmasq_pids())
+        agent.write_settings(**(before | {"host": "another", "state_path": str(tmp_path / "elsewhere")}))
+        said = "restart the agent for host, state_path"
+        for turn in (1, 2):
+            agent.send_signal(signal.SIGHUP)
+            until("it is told", lambda turn=turn: agent.log.count(said) == turn)  # type: ignore[misc]
+        server.update("port", port["id"], extra_dhcp_opts=[{"opt_name": "domain-name", "opt_value": "example.net"}])
+        answered(bridge(network["id"]), port["mac_address"], address(port), 3.0)
+        assert not (tmp_path / "elsewhere").exists()
+        assert len(dnsmasq_pids()) == count
+        server.update("port", port["id"], extra_dhcp_opts=[{"opt_name": "domain-name", "opt_value": None}])
+        agent.write_settings(**before)
+        agent.send_signal(signal.SIGHUP)
 
     # -- what was broken by hand
 

@@ -88,7 +88,8 @@ class ControlServer:
 
     def _serve(self) -> None:
         while not self._closed:
-            self._free.acquire()
+            if not self._free.acquire(timeout=0.2):
+                continue
             try:
                 connection, _ = self._listener.accept()
             except OSError:

@@ -81,8 +81,6 @@ class Deaths:
     def _died(self, process: ObservedProcess, exit_code: int | None = None, /) -> None:
         now = self._clock.monotonic()
         detail = self._ended_with(process.program, exit_code)
-        fields = {"program": process.program, "owner": process.owner, "pid": process.pid, "exit_code": exit_code}
-        self._reporter.report("a process has ended", **fields, detail=detail)
         if process.program == "haproxy":
             with self._lock:
                 network_id = self._networks.pop(process.owner, process.owner)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Final, Literal, Protocol
@@ -50,9 +51,10 @@ class ThreadExecutor:
 
     def close(self, seconds: float) -> bool:
         """What runs may end; what waits is dropped: every action can be taken up again after a start."""
+        until = time.monotonic() + seconds
         for pool in self._lanes.values():
             pool.close()
-        return all(pool.join(seconds) for pool in self._lanes.values())
+        return all(pool.join(until) for pool in self._lanes.values())
 
 
 class _Pool:
@@ -85,9 +87,9 @@ class _Pool:
             for _ in self._threads:
                 self._waiting.put((-1, next(self._number), None))
 
-    def join(self, seconds: float) -> bool:
+    def join(self, until: float) -> bool:
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():
                 return False
         return True

@@ -79,7 +79,15 @@ def _command_lines(proc: str) -> Iterator[tuple[int, Sequence[str]]]:
             words = Path(proc, name, "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue  # it has ended
-        yield int(name), [word.decode("utf-8", "replace") for word in words if word]
+        argv = [word.decode("utf-8", "replace") for word in words if word]
+        yield int(name), _own_words(argv)
+
+
+def _own_words(argv: Sequence[str]) -> Sequence[str]:
+    """The command line behind a title that the process gave itself: ``neutron-dhcp-agent (/usr/bin/python3 ...)``."""
+    if argv and (title := argv[0].strip()).startswith(f"{_STOCK} (") and title.endswith(")"):
+        return title[len(_STOCK) + 2 : -1].split()
+    return argv
 
 
 def _state_path(argv: Sequence[str], *, root: str) -> str:

@@ -7,9 +7,9 @@ ours: it leaves `step`, and whoever runs the agent ends with it.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from dhcpcore import (
@@ -17,7 +17,6 @@ from dhcpcore import (
     AgentState,
     DhcpCoreError,
     Event,
-    Plan,
     PlanStarted,
     fold_event,
     is_unexpected_death,
@@ -80,30 +79,24 @@ class Agent:
         self._jitter = jitter
         self._observe = observe
         self._record = record
-        self._inbox: deque[Event] = deque()
-        self._arrived = threading.Event()
-        self._last_plan: Plan | None = None
+        # The one queue of Python's that a signal handler may put into: it may interrupt the loop at any place.
+        self._inbox: SimpleQueue[Event | None] = SimpleQueue()
+        self._taken: deque[Event] = deque()
 
     @property
     def state(self) -> AgentState:
         """What is known now; a value, so it may be read from any thread."""
         return self._state
 
-    @property
-    def last_plan(self) -> Plan | None:
-        """The last plan that was not empty."""
-        return self._last_plan
-
     # -- what arrives, from any thread --------------------------------------------------------------------------------
 
     def put(self, event: Event) -> None:
         """Something happened."""
-        self._inbox.append(event)
-        self._arrived.set()
+        self._inbox.put(event)
 
     def wake(self) -> None:
-        """Let the next `wait` return at once."""
-        self._arrived.set()
+        """Let `wait` return, or the next one; a signal handler may call it."""
+        self._inbox.put(None)
 
     def notified(self, method: str, payload: Any) -> None:
         """The server told something; what cannot be read is reported, and its network is asked for."""
@@ -133,14 +126,13 @@ class Agent:
         Raises:
             ChildDied: the settings say that the agent ends with its children.
         """
-        self._arrived.clear()
-        while self._inbox:
-            self._fold(self._inbox.popleft())
+        while self._take(0.0):
+            pass
+        while self._taken:
+            self._fold(self._taken.popleft())
         now = self._adapters.clock.monotonic()
         plan = plan_sync(self._state, now)
         self._fold(PlanStarted(plan=plan, at=now))
-        if plan:
-            self._last_plan = plan
         for failure in plan.unplanned:
             reporter = self._adapters.reporter
             reporter.report("no plan can be made for a network", network=failure.network_id, error=failure.reason)
@@ -151,10 +143,21 @@ class Agent:
 
     def wait(self, seconds: float | None) -> None:
         """Until something arrives, at most so long."""
-        self._arrived.wait(seconds)
+        self._take(seconds)
+
+    def _take(self, seconds: float | None) -> bool:
+        """Take one thing out of the inbox, waiting for it so long; whether there was one."""
+        try:
+            event = self._inbox.get(timeout=seconds) if seconds != 0.0 else self._inbox.get_nowait()
+        except Empty:
+            return False
+        if event is not None:
+            self._taken.append(event)
+        return True
 
     def _fold(self, event: Event) -> None:
         if isinstance(event, ProcessDied | ProxyDied) and is_unexpected_death(event, self._state):
+            self._report_death(event)
             if self._state.settings.check_child_processes_action == "exit":
                 raise ChildDied(f"process {event.pid} has ended, and check_child_processes_action says: exit")
         before = self._state
@@ -163,6 +166,13 @@ class Agent:
             self._record(event, before, self._state)
         if self._observe is not None and isinstance(event, ActionSucceeded):
             self._observe(event)
+
+    def _report_death(self, event: ProcessDied | ProxyDied) -> None:
+        program, owner = (
+            ("dnsmasq", str(event.key)) if isinstance(event, ProcessDied) else ("haproxy", event.network_id)
+        )
+        fields: dict[str, object] = {"program": program, "owner": owner, "pid": event.pid, "error": event.detail}
+        self._adapters.reporter.report("a process has ended by itself", exit_code=event.exit_code, **fields)
 
     def _hand_out(self, chain: tuple[Action, ...]) -> None:
         settings = self._state.settings

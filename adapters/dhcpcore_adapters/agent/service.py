@@ -6,8 +6,10 @@ raises ends the process, visibly: who watches over it starts it anew, and nothin
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
+import resource
 import signal
 import threading
 import traceback
@@ -37,7 +39,7 @@ from dhcpcore_adapters.agent.deaths import Deaths
 from dhcpcore_adapters.agent.executor import ThreadExecutor
 from dhcpcore_adapters.agent.lock import AgentLock, refuse_stock_agent
 from dhcpcore_adapters.agent.loop import Agent
-from dhcpcore_adapters.agent.options import AgentOptions
+from dhcpcore_adapters.agent.options import GROUP, AgentOptions
 from dhcpcore_adapters.agent.recent import Recent
 from dhcpcore_adapters.agent.versions import InstalledDnsmasq
 from dhcpcore_adapters.journal import JournalWriter
@@ -46,6 +48,17 @@ from dhcpcore_adapters.rpc import Transport
 
 #: Seconds that running work is given at the end; what is cut off is taken up again after the next start.
 PATIENCE: Final = 1.0
+
+#: Options that a start reads once: where things lie, who is asked, and in whose name.
+_READ_ONCE: Final = (
+    "host",
+    "state_path",
+    "dhcp_confs",
+    "external_pids",
+    "interface_driver",
+    "ovs_use_veth",
+    "num_sync_threads",
+)
 
 ReadAgain = Callable[[], tuple[Settings, AgentOptions]]
 
@@ -89,8 +102,9 @@ class Service:
             tell=self._replaced,
             reporter=reporter,
         )
-        self._ending = threading.Event()
-        self._reload = threading.Event()
+        # Plain values: a signal handler may take no lock, since it may interrupt whoever holds it.
+        self._ending = False
+        self._reload = False
         self._crash: BaseException | None = None
         self._executor = ThreadExecutor(host_threads=settings.num_sync_threads, on_crash=self._crashed)
         self._agent = Agent(
@@ -131,6 +145,7 @@ class Service:
             stack.callback(control.close)
             # The daemons that are started from here become our children, so that their exit statuses are told to us.
             become_subreaper()
+            _raise_descriptor_limit()
             self._deaths = Deaths(
                 DeathWatcher,
                 tell=self._agent.put,
@@ -147,9 +162,9 @@ class Service:
             # What was made so far lives as long as the agent: no collection has to look at it again.
             gc.collect()
             gc.freeze()
-            while not self._ending.is_set():
-                if self._reload.is_set():
-                    self._reload.clear()
+            while not self._ending:
+                if self._reload:
+                    self._reload = False
                     self._read_settings()
                 self._agent.wait(self._agent.step())
             self._reporter.report("agent ends; what it serves goes on")
@@ -158,7 +173,7 @@ class Service:
 
     def stop(self) -> None:
         """End soon; from any thread, or a signal handler."""
-        self._ending.set()
+        self._ending = True
         self._agent.wake()
 
     # -- what comes from elsewhere ------------------------------------------------------------------------------------
@@ -189,9 +204,9 @@ class Service:
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
+        self.stop()
         where = "".join(traceback.format_exception(error))
         self._reporter.report("a thread of the agent ended; so does the agent", error=error, traceback=where)
-        self.stop()
 
     def _commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
         def status(_: dict[str, Any]) -> Any:
@@ -227,9 +242,14 @@ class Service:
         except (DhcpCoreError, OSError, ValueError) as error:
             self._reporter.report("the settings cannot be read; the old ones stay", error=error)
             return
-        if options != self._options or _needs_a_start(settings) != _needs_a_start(self._settings):
-            # Where things lie, and who is asked, is read once.
-            self._reporter.report("some changed settings take effect at the next start", error="restart the agent")
+        kept = {name: getattr(self._settings, name) for name in _READ_ONCE}
+        changed = sorted(name for name, value in kept.items() if value != getattr(settings, name))
+        if options != self._options:
+            changed.append(GROUP)
+        if changed:
+            what = f"restart the agent for {', '.join(changed)}"
+            self._reporter.report("some changed settings take effect at the next start", error=what)
+        settings = evolve(settings, **kept)
         self._settings = settings
         self._agent.put(SettingsChanged(at=self._clock.monotonic(), settings=settings))
         self._reporter.report("settings read again")
@@ -245,7 +265,7 @@ class Service:
             self.stop()
 
         def reload(number: int, _: FrameType | None) -> None:
-            self._reload.set()
+            self._reload = True
             self._agent.wake()
 
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
@@ -259,11 +279,9 @@ class Service:
                 signal.signal(number, handler)
 
 
-def _needs_a_start(settings: Settings) -> tuple[object, ...]:
-    return (
-        settings.host,
-        settings.confs_dir,
-        settings.proxy_config_dir,
-        settings.interface_driver,
-        settings.num_sync_threads,
-    )
+def _raise_descriptor_limit() -> None:
+    """Every process that is watched takes a descriptor, and the usual limit of 1,024 is for ordinary programs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
