@@ -16,6 +16,9 @@ from reference_server.errors import from_validation
 
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+#: Members of a list, and of a port's options: a longer one would keep everybody else waiting.
+MAX_MEMBERS: Final = 100
+MAX_OPTIONS: Final = 200
 #: Options whose value may be empty (neutron-lib VALID_BLANK_EXTRA_DHCP_OPTS).
 _MAY_BE_BLANK: Final = ("router", "classless-static-route")
 
@@ -64,6 +67,7 @@ def _dns_name(text: str) -> str:
 
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value), Field(max_length=255)]
 _Empty = BeforeValidator(lambda value: [] if value is None else value)
+_Few = Field(max_length=MAX_MEMBERS)
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 Mac = Annotated[str, AfterValidator(_mac)]
 Ip = Annotated[str, AfterValidator(_ip)]
@@ -176,7 +180,7 @@ class SubnetUpdate(_Described):
 
     gateway_ip: Ip | None = None
     enable_dhcp: bool = True
-    allocation_pools: Annotated[list[Pool], _Empty] = []
+    allocation_pools: Annotated[list[Pool], _Empty, _Few] = []
     dns_nameservers: Annotated[list[Ip], _Empty, Field(max_length=5)] = []
     host_routes: Annotated[list[HostRoute], _Empty, Field(max_length=20)] = []
 
@@ -197,7 +201,7 @@ class PortUpdate(_Described):
 
     admin_state_up: bool = True
     mac_address: Mac = ""
-    fixed_ips: Annotated[list[FixedIp], _Empty] = []
+    fixed_ips: Annotated[list[FixedIp], _Empty, _Few] = []
     device_id: Text = ""
     device_owner: Text = ""
     host_id: Text = Field(default="", alias="binding:host_id")
@@ -206,9 +210,9 @@ class PortUpdate(_Described):
         default={}, alias="binding:profile"
     )
     dns_name: DnsName = ""
-    extra_dhcp_opts: Annotated[list[ExtraDhcpOption], _Empty] = []
-    allowed_address_pairs: Annotated[list[AddressPair], _Empty] = []
-    security_groups: Annotated[list[Id], _Empty] = []
+    extra_dhcp_opts: Annotated[list[ExtraDhcpOption], _Empty, Field(max_length=MAX_OPTIONS)] = []
+    allowed_address_pairs: Annotated[list[AddressPair], _Empty, _Few] = []
+    security_groups: Annotated[list[Id], _Empty, _Few] = []
 
 
 class PortCreate(PortUpdate, _Owned):

@@ -62,11 +62,13 @@ def from_validation(error: ValidationError, within: str = "") -> ApiError:
     Args:
         within: path of the object that was validated, in front of the field's.
     """
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     path = within
     for step in first["loc"]:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
     if first["type"] == "extra_forbidden":
         return ApiError("HTTPBadRequest", f"Unrecognized attribute(s) '{path}'")
     reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] == "too_long":
+        reason = f"it may have at most {first['ctx']['max_length']} members"
     return ApiError("HTTPBadRequest", f"Invalid input for {path or 'the body'}. Reason: {reason}.")

@@ -1,11 +1,12 @@
 """Neutron's API v2.0 over HTTP: from requests to operations, and from refusals to answers.
 
-Bodies are read on the event loop; everything else is done in worker threads, one transaction for each request, so that
-connections are kept alive however long a transaction takes.
+Bodies are collected on the event loop; everything else is done in worker threads, one transaction for each request, so
+that connections are kept alive however long a transaction takes.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import secrets
@@ -37,7 +38,7 @@ from reference_server.views import find_agents, find_networks
 _LOG: Final = logging.getLogger(__name__)
 #: Bytes of a request's body.
 MAX_BODY: Final = 16 * 1024 * 1024
-#: Members of a bulk creation: it is one transaction, and everybody else waits for its end.
+#: Members of a bulk creation, and their fixed_ips: it is one transaction, and everybody else waits for its end.
 MAX_BULK: Final = 5000
 _REVISION: Final = re.compile(r"revision_number=(\d{1,15})")
 
@@ -97,8 +98,8 @@ class Guard:
 def _route(path: str, method: str, handler: Handler) -> Route:
     async def endpoint(request: Request) -> Response:
         try:
-            body = await _body(request) if method in ("POST", "PUT") else {}
-            return await run_in_threadpool(handler, request, body)
+            body = await _body(request) if method in ("POST", "PUT") else None
+            return await run_in_threadpool(lambda: handler(request, {} if body is None else _object(body)))
         except ApiError as error:
             return JSONResponse(error.body(), error.status)
         except ClientDisconnect:
@@ -124,11 +125,11 @@ def _http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(ApiError(kind, message).body(), error.status_code, headers=error.headers)
 
 
-async def _body(request: Request) -> Wire:
-    """The body's object.
+async def _body(request: Request) -> bytes:
+    """The whole body.
 
     Raises:
-        ApiError: 400, 413.
+        ApiError: 413.
     """
     parts, size = [], 0
     async for part in request.stream():
@@ -136,10 +137,21 @@ async def _body(request: Request) -> Wire:
         if size > MAX_BODY:
             raise ApiError("HTTPRequestEntityTooLarge", f"The body is larger than {MAX_BODY} bytes", 413)
         parts.append(part)
+    return b"".join(parts)
+
+
+def _object(body: bytes) -> Wire:
+    """The body's object.
+
+    Raises:
+        ApiError: 400.
+    """
     try:
-        data = from_json(b"".join(parts), allow_inf_nan=False)
-    except ValueError as error:
-        raise ApiError("HTTPBadRequest", f"The body is no JSON: {error}") from None
+        data = from_json(body, allow_inf_nan=False)
+        # 1e999 is JSON, and infinity as a float: it could be stored, but never be told again.
+        json.dumps(data, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("HTTPBadRequest", f"The body is no JSON that can be told again: {error}") from None
     if not isinstance(data, dict):
         raise ApiError("HTTPBadRequest", "The body must be an object")
     return data
@@ -198,9 +210,12 @@ class Collection:
             if bulk
             else [bodies.read(self._resource.create_body, body[name], name)]
         )
+        if (addresses := sum(len(each.get("fixed_ips", ())) for each in wanted)) > MAX_BULK:
+            raise ApiError("HTTPBadRequest", f"{plural} have {addresses} fixed_ips; ask for at most {MAX_BULK} at once")
         with self._neutron.transaction() as tx:
             made = [public(self._resource.create(tx, each)) for each in wanted]
-        return JSONResponse({plural: made} if bulk else {name: made[0]}, 201)
+            # Made within the transaction: what cannot be rendered is undone.
+            return JSONResponse({plural: made} if bulk else {name: made[0]}, 201)
 
     def _update(self, request: Request, body: Wire) -> Response:
         name = self._resource.name
@@ -210,8 +225,7 @@ class Collection:
         id = request.path_params["id"]
         with self._neutron.transaction() as tx:
             self._check_revision(request, tx, id)
-            changed = public(self._resource.update(tx, id, changes))
-        return JSONResponse({name: changed})
+            return JSONResponse({name: public(self._resource.update(tx, id, changes))})
 
     def _delete(self, request: Request, body: Wire) -> Response:
         id = request.path_params["id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,18 +26,19 @@ def list_resource(tx: Transaction, resource: Resource, query: Iterable[tuple[str
         url: of the collection, for the link to the next page.
 
     Raises:
-        ApiError: 400, naming a filter that there is not, or a value that cannot be.
+        ApiError: 400, naming a filter that there is not, or a value that cannot be; pages are turned forward only.
     """
     asked: dict[str, list[str]] = defaultdict(list)
     for name, value in query:
         asked[name].append(value)
     where = [_condition(tx, resource, name, values) for name, values in asked.items() if name not in _PAGING]
     order = _order(resource, asked)
+    if any(_boolean("page_reverse", value) for value in asked.get("page_reverse", ())):
+        raise invalid("the query's page_reverse", "pages are turned forward only; sort the other way with sort_dir")
     limit = _number("limit", asked["limit"][-1]) if asked.get("limit") else None
     cut = False
     if limit or asked.get("marker"):
-        sorting = [resource.table.c.seq] if order is None else [order, resource.table.c.seq]
-        ids = tx.column(sa.select(resource.table.c.id).where(*where).order_by(*sorting))
+        ids = tx.column(sa.select(resource.table.c.id).where(*where).order_by(*order, resource.table.c.seq))
         if asked.get("marker"):
             marker = asked["marker"][-1]
             if marker not in ids:
@@ -92,17 +94,21 @@ def _with_address(values: list[str]) -> sa.ColumnElement[bool]:
     return ports.c.id.in_(matching)
 
 
-def _order(resource: Resource, asked: dict[str, list[str]]) -> Any:
-    if not asked.get("sort_key"):
-        return None
-    name, direction = asked["sort_key"][0], (asked.get("sort_dir") or ["asc"])[0]
+def _order(resource: Resource, asked: dict[str, list[str]]) -> list[sa.ColumnElement[Any]]:
+    """Each sort_key with the sort_dir in its place; those without one ascend."""
+    names, directions = asked.get("sort_key", []), asked.get("sort_dir", [])
+    if len(directions) > len(names):
+        raise invalid("the query's sort_dir", f"there are {len(directions)} for {len(names)} of sort_key")
     dated = {each: resource.table.c[each] for each in ("created_at", "updated_at") if each in resource.table.c}
-    column = dated.get(name, resource.filters.get(name))
-    if column is None:
-        raise invalid("the query's sort_key", f"{resource.plural} cannot be sorted by {name}")
-    if direction not in ("asc", "desc"):
-        raise invalid("the query's sort_dir", f"{direction!r} is neither asc nor desc")
-    return column.desc() if direction == "desc" else column.asc()
+    order: list[sa.ColumnElement[Any]] = []
+    for name, direction in zip_longest(names, directions, fillvalue="asc"):
+        column = dated.get(name, resource.filters.get(name))
+        if column is None:
+            raise invalid("the query's sort_key", f"{resource.plural} cannot be sorted by {name}")
+        if direction not in ("asc", "desc"):
+            raise invalid("the query's sort_dir", f"{direction!r} is neither asc nor desc")
+        order.append(column.desc() if direction == "desc" else column.asc())
+    return order
 
 
 def _boolean(name: str, text: str) -> bool:

@@ -13,6 +13,7 @@ from reference_server.errors import conflict, not_found
 from reference_server.scheduling import listeners
 from reference_server.schema import networks, ports, segments, subnets
 from reference_server.segments import create_segment
+from reference_server.subnet_rules import check_mtu
 from reference_server.transaction import Transaction, Wire
 from reference_server.views import find_networks
 
@@ -50,6 +51,9 @@ def create_network(tx: Transaction, attributes: Wire) -> Wire:
 def update_network(tx: Transaction, network_id: str, changes: Wire) -> Wire:
     """Change a network, and return it; its agents are told."""
     get_network(tx, network_id)
+    if "mtu" in changes:
+        versions = sa.select(subnets.c.ip_version).where(subnets.c.network_id == network_id)
+        check_mtu(network_id, changes["mtu"], tx.column(versions))
     tx.db.execute(
         sa.update(networks)
         .where(networks.c.id == network_id)

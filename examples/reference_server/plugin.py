@@ -72,6 +72,12 @@ class _Arguments(dict[str, Any]):
         value: str = self._of(name, str, "a text")
         return value
 
+    def texts(self, name: str) -> list[str]:
+        values: list[str] = self._of(name, list, "a list of texts")
+        if not all(isinstance(each, str) for each in values):
+            raise ApiError("HTTPBadRequest", f"argument {name} must be a list of texts")
+        return values
+
     def member(self, name: str) -> Wire:
         """The object within ``{name: {...}}``, or the object itself."""
         outer: Wire = self._of(name, dict, "an object")
@@ -105,7 +111,7 @@ def _describe(tx: Transaction, host: str, which: list[sa.ColumnElement[bool]]) -
     rows = tx.rows(sa.select(networks).where(*which).order_by(networks.c.seq))
     chosen = sa.select(networks.c.id).where(*which)
     subnets_of: dict[str, list[Wire]] = defaultdict(list)
-    for subnet in find_subnets(tx, subnets.c.network_id.in_(chosen), order=subnets.c.id):
+    for subnet in find_subnets(tx, subnets.c.network_id.in_(chosen), order=[subnets.c.id]):
         subnets_of[subnet["network_id"]].append(subnet)
     ports_of: dict[str, list[Wire]] = defaultdict(list)
     for port in find_ports(tx, ports.c.network_id.in_(chosen)):
@@ -179,7 +185,7 @@ def _release_dhcp_port(tx: Transaction, host: str, arguments: _Arguments) -> Non
 
 def _dhcp_ready_on_ports(tx: Transaction, host: str, arguments: _Arguments) -> None:
     """These ports are served: they may turn ACTIVE."""
-    ports_are_ready(tx, [str(port_id) for port_id in arguments.get("port_ids") or ()])
+    ports_are_ready(tx, arguments.texts("port_ids"))
 
 
 def _report_state(tx: Transaction, host: str, arguments: _Arguments) -> str:

@@ -10,7 +10,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from reference_server.addresses import allocate, free, is_auto_address, number_of
-from reference_server.errors import conflict, not_found
+from reference_server.bodies import MAX_OPTIONS
+from reference_server.errors import conflict, invalid, not_found
 from reference_server.scheduling import RESERVED, hosting, listeners, schedule
 from reference_server.schema import fixed_ips, networks, ports, subnets
 from reference_server.transaction import PRIORITY_PORT_CREATE_HIGH, Transaction, Wire
@@ -229,6 +230,10 @@ def _merged(there: list[Wire], wanted: list[Wire]) -> list[Wire]:
             options.pop(key, None)
         else:
             options[key] = each["opt_value"]
+    if len(options) > MAX_OPTIONS:
+        raise invalid(
+            "port.extra_dhcp_opts", f"with those that there are it has {len(options)}, of {MAX_OPTIONS} at most"
+        )
     return [{"opt_name": name, "opt_value": value, "ip_version": version} for (name, version), value in options.items()]
 
 

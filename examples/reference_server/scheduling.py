@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from dhcpcore import Settings
-from reference_server.errors import conflict
+from reference_server.errors import ApiError, conflict
 from reference_server.schema import agents, bindings, networks, ports, segments, subnets
 from reference_server.segments import hosts_of_segment
 from reference_server.transaction import Transaction, Wire
@@ -84,7 +84,8 @@ def bind(tx: Transaction, network_id: str, agent: Wire) -> None:
 def add_network(tx: Transaction, agent: Wire, network_id: str) -> None:
     """Give a network to an agent by hand, and tell it."""
     if agent["agent_type"] != DHCP_AGENT or not agent["admin_state_up"]:
-        raise conflict("InvalidDHCPAgent", f"Agent {agent['id']} is not a valid DHCP agent or has been disabled.")
+        # Of neutron-lib's AgentNotFound, so 404.
+        raise ApiError("InvalidDHCPAgent", f"Agent {agent['id']} is not a valid DHCP Agent or has been disabled.", 404)
     if any(each["id"] == agent["id"] for each in hosting(tx, network_id)):
         raise conflict(
             "NetworkHostedByDHCPAgent",

@@ -171,21 +171,25 @@ def open_database(path: str) -> tuple[sa.Engine, int]:
             raise DatabaseError(
                 f"the database {path} is in use by another server: stop that one, or give this one a file of its own"
             ) from None
+        try:
+            # SQLite would make it for everybody to read; the files beside it get the mode of this one.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise DatabaseError(f"cannot open the database {path}: {error.strerror}: {error.filename}") from None
         engine = sa.create_engine("sqlite://", creator=lambda: _connect(path), poolclass=sa.StaticPool)
         # The driver's own idea of when a transaction begins leaves reads and table creation outside of it.
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
             with engine.begin() as connection:
                 _check_version(connection, path)
-        except sa.exc.DatabaseError as error:
+        except BaseException as error:
             engine.dispose()
+            if not isinstance(error, sa.exc.DatabaseError):
+                raise
             raise DatabaseError(
                 f"cannot use the database {path}: {error.orig}. Move the file away (an empty database is made in its "
                 "place), or restore a backup"
             ) from None
-        except DatabaseError:
-            engine.dispose()
-            raise
     except BaseException:
         os.close(lock)
         raise
@@ -194,9 +198,13 @@ def open_database(path: str) -> tuple[sa.Engine, int]:
 
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

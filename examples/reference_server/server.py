@@ -56,6 +56,7 @@ class ReferenceServer:
     def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
         self.options = options
         self._socket, self.url = _listen(options)
+        self._place = None if options.unix is None else _identity(options.unix)
         try:
             self.neutron = Neutron(options, clock)
         except BaseException:
@@ -135,9 +136,20 @@ class ReferenceServer:
                 _LOG.exception("networks of dead agents cannot be moved; tried again later")
 
     def _close_socket(self) -> None:
-        self._socket.close()
-        if self.options.unix is not None:
+        """Close it, and remove its file, once and only while it is ours: the path may be another server's by now."""
+        place, self._place = self._place, None
+        if self.options.unix is not None and place is not None and _identity(self.options.unix) == place:
             Path(self.options.unix).unlink(missing_ok=True)
+        self._socket.close()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file that is; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import pairwise
+from typing import Final
 
 from reference_server.errors import ApiError, conflict, invalid
 from reference_server.transaction import Wire
+
+#: Bytes that every link with IPv6 carries (RFC 8200, section 5).
+_IPV6_MIN_MTU: Final = 1280
 
 _Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
@@ -63,6 +68,19 @@ def check_whole(subnet: Wire) -> None:
         if (route["destination"], route["nexthop"]) in seen:
             raise invalid(path, f"the route to {route['destination']} is there twice")
         seen.add((route["destination"], route["nexthop"]))
+
+
+def check_mtu(network_id: str, mtu: int, ip_versions: Iterable[int]) -> None:
+    """A network's MTU, with subnets of these IP versions (IPv4's minimum is that of every network).
+
+    Raises:
+        ApiError: 409.
+    """
+    if mtu < _IPV6_MIN_MTU and 6 in ip_versions:
+        raise conflict(
+            "NetworkMTUSubnetConflict",
+            f"MTU of {network_id} is not valid, subnet requires a minimum of {_IPV6_MIN_MTU}",
+        )
 
 
 def default_gateway(cidr: str) -> str:

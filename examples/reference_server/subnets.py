@@ -12,7 +12,7 @@ from reference_server.addresses import ROUTER_OWNERS, is_auto_address
 from reference_server.errors import conflict, invalid, not_found
 from reference_server.scheduling import listeners, schedule
 from reference_server.schema import fixed_ips, networks, ports, segments, subnets
-from reference_server.subnet_rules import check_range, check_whole, default_gateway, default_pools
+from reference_server.subnet_rules import check_mtu, check_range, check_whole, default_gateway, default_pools
 from reference_server.transaction import Transaction, Wire
 from reference_server.views import find_networks, find_subnets
 
@@ -41,6 +41,7 @@ def create_subnet(tx: Transaction, attributes: Wire) -> Wire:
     row = {"name": "", "enable_dhcp": True, "dns_nameservers": [], "host_routes": [], "segment_id": None, **attributes}
     row["project_id"] = row.get("project_id") or network["project_id"]
     check_range(row)
+    check_mtu(network_id, network["mtu"], [row["ip_version"]])
     if "gateway_ip" not in attributes:
         row["gateway_ip"] = default_gateway(row["cidr"])
     if not row.get("allocation_pools"):

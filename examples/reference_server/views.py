@@ -7,6 +7,7 @@ alone; the API leaves it out.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +17,11 @@ from reference_server.schema import agents, bindings, fixed_ips, networks, ports
 from reference_server.transaction import Transaction, Wire
 
 Condition = sa.ColumnElement[bool]
+#: What comes first; what is the same is ordered by age.
+Order = Sequence[sa.ColumnElement[Any]]
 
 
-def find_networks(tx: Transaction, *where: Condition, order: Any = None) -> list[Wire]:
+def find_networks(tx: Transaction, *where: Condition, order: Order = ()) -> list[Wire]:
     """Networks, by default the oldest first."""
     chosen = sa.select(networks.c.id).where(*where)
     rows = tx.rows(sa.select(networks).where(*where).order_by(*_order(order, networks)))
@@ -66,7 +69,7 @@ def _network(row: Wire, subnet_ids: list[str], parts: list[Wire], zones: list[st
     }
 
 
-def find_subnets(tx: Transaction, *where: Condition, order: Any = None) -> list[Wire]:
+def find_subnets(tx: Transaction, *where: Condition, order: Order = ()) -> list[Wire]:
     """Subnets, by default the oldest first."""
     return [_subnet(row) for row in tx.rows(sa.select(subnets).where(*where).order_by(*_order(order, subnets)))]
 
@@ -101,7 +104,7 @@ def _subnet(row: Wire) -> Wire:
     }
 
 
-def find_ports(tx: Transaction, *where: Condition, order: Any = None) -> list[Wire]:
+def find_ports(tx: Transaction, *where: Condition, order: Order = ()) -> list[Wire]:
     """Ports with their addresses, by default the oldest first."""
     addresses: dict[str, list[Wire]] = defaultdict(list)
     chosen = sa.select(ports.c.id).where(*where)
@@ -160,7 +163,7 @@ def _names(dns_name: str, addresses: list[Wire], dns_domain: str) -> list[Wire]:
     return names
 
 
-def find_segments(tx: Transaction, *where: Condition, order: Any = None) -> list[Wire]:
+def find_segments(tx: Transaction, *where: Condition, order: Order = ()) -> list[Wire]:
     """Segments, by default the oldest first."""
     names = ("id", "network_id", "name", "description", "network_type", "physical_network", "segmentation_id")
     standard = ("created_at", "updated_at", "revision_number")
@@ -168,7 +171,7 @@ def find_segments(tx: Transaction, *where: Condition, order: Any = None) -> list
     return [{name: row[name] for name in (*names, *standard)} | {"tags": []} for row in rows]
 
 
-def find_agents(tx: Transaction, *where: Condition, order: Any = None) -> list[Wire]:
+def find_agents(tx: Transaction, *where: Condition, order: Order = ()) -> list[Wire]:
     """Agents of every kind; `alive` is told from the heartbeat."""
     rows = tx.rows(sa.select(agents).where(*where).order_by(*_order(order, agents)))
     names = ("id", "agent_type", "binary", "topic", "host", "admin_state_up")
@@ -190,5 +193,5 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _order(order: Any, table: sa.Table) -> list[Any]:
-    return [table.c.seq] if order is None else [order, table.c.seq]
+def _order(order: Order, table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    return [*order, table.c.seq]

@@ -255,7 +255,7 @@ def test_networks_are_given_and_taken_by_hand(api: Api) -> None:
     assert api.refused("POST", where, body)[:2] == (409, "NetworkHostedByDHCPAgent")
     assert api.refused("POST", where, {"network_id": "none"})[:2] == (404, "NetworkNotFound")
     api.change("agent", agent, admin_state_up=False)
-    assert api.refused("POST", where, body)[:2] == (409, "InvalidDHCPAgent")
+    assert api.refused("POST", where, body)[:2] == (404, "InvalidDHCPAgent")
 
 
 def test_networks_of_a_dead_agent_go_to_a_live_one(tmp_path: Path) -> None:
@@ -303,6 +303,10 @@ def test_after_an_outage_of_the_server_nothing_moves_at_once(tmp_path: Path) -> 
         ("get_network_info", {}, "HTTPBadRequest"),
         ("get_dhcp_port", {"port_id": "none"}, "PortNotFound"),
         ("create_dhcp_port", {"port": {"port": {"network_id": "n", "mac_address": "zz"}}}, "HTTPBadRequest"),
+        ("dhcp_ready_on_ports", {}, "HTTPBadRequest"),
+        ("dhcp_ready_on_ports", {"port_ids": "abc"}, "HTTPBadRequest"),
+        ("dhcp_ready_on_ports", {"port_ids": ["abc", 7]}, "HTTPBadRequest"),
+        ("dhcp_ready_on_ports", {"port_ids": {"abc": 1}}, "HTTPBadRequest"),
         ("report_state", {"agent_state": {"agent_type": 7}}, "InvalidInput"),
         ("report_state", {"agent_state": {"configurations": {"x": float("nan")}}}, "InvalidInput"),
         ("report_state", {"agent_state": {"configurations": {"x": "\ud800"}}}, "InvalidInput"),

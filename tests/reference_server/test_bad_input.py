@@ -39,6 +39,11 @@ _ABSENT = object()
         ({"colour": "blue"}, "port.colour"),
         ({"status": "ACTIVE"}, "port.status"),
         ({"allowed_address_pairs": [{"ip_address": "10.0.0.1/8"}]}, "port.allowed_address_pairs[0].ip_address"),
+        ({"fixed_ips": [{"subnet_id": "s"}] * 101}, "port.fixed_ips. Reason: it may have at most 100 members"),
+        ({"allowed_address_pairs": [{"ip_address": "10.0.0.1"}] * 101}, "port.allowed_address_pairs"),
+        ({"security_groups": ["s"] * 101}, "port.security_groups"),
+        ({"extra_dhcp_opts": [{"opt_name": f"{n}", "opt_value": "x"} for n in range(201)]}, "port.extra_dhcp_opts"),
+        ({"binding:profile": {"x": float("inf")}}, "no JSON"),
     ],
 )
 def test_ports(api: Api, changes: dict[str, Any], field: str) -> None:
@@ -72,6 +77,8 @@ def test_ports(api: Api, changes: dict[str, Any], field: str) -> None:
         ({"dns_nameservers": ["10.1.0.5", "ns"]}, "subnet.dns_nameservers[1]"),
         ({"dns_nameservers": ["10.1.0.5", "10.1.0.5"]}, "subnet.dns_nameservers"),
         ({"dns_nameservers": [f"10.1.0.{n}" for n in range(6)]}, "subnet.dns_nameservers"),
+        ({"host_routes": [{"destination": f"10.9.{n}.0/24", "nexthop": "10.1.0.9"} for n in range(21)]}, "host_routes"),
+        ({"allocation_pools": [{"start": f"10.1.0.{n}", "end": f"10.1.0.{n}"} for n in range(2, 103)]}, "at most 100"),
         ({"host_routes": [{"destination": "10.9.0.0/16"}]}, "subnet.host_routes[0].nexthop"),
         ({"host_routes": [{"destination": "10.9.0.1/16", "nexthop": "10.1.0.9"}]}, "host_routes[0].destination"),
         ({"host_routes": [{"destination": "fd00::/64", "nexthop": "10.1.0.9"}]}, "host_routes[0].destination"),
@@ -151,6 +158,8 @@ def test_networks(api: Api, attributes: dict[str, Any], field: str) -> None:
         b'{"networks": {}}',
         b'{"network": {}, "port": {}}',
         b'{"network": {"mtu": NaN}}',
+        b'{"network": {"mtu": 1e999}}',
+        b'{"network": {"mtu": ' + b"9" * 5000 + b"}}",
         b'{"network": {"name": "\\ud800"}}',
         b'{"network": {"name": "\xff"}}',
         b"[" * 100_000,
@@ -159,6 +168,69 @@ def test_networks(api: Api, attributes: dict[str, Any], field: str) -> None:
 def test_bodies_that_say_nothing(api: Api, body: bytes) -> None:
     assert api.refused("POST", "/v2.0/networks", body)[0] == 400
     assert api.get("networks") == []
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", '[1, {"y": 1e999}]'])
+def test_a_number_that_cannot_be_told_is_not_stored(api: Api, number: str) -> None:
+    """JSON has a spelling for numbers that floats have not: they would be read as infinity, for which it has none."""
+    network, _ = api.network()
+    port = api.make("port", network_id=network, binding__profile={"x": 1e300})
+    member = f'"binding:profile": {{"x": {number}}}'
+    body = f'{{"port": {{"network_id": "{network}", {member}}}}}'.encode()
+    assert api.refused("POST", "/v2.0/ports", body)[:2] == (400, "HTTPBadRequest")
+    changes = f'{{"port": {{{member}}}}}'.encode()
+    assert api.refused("PUT", f"/v2.0/ports/{port['id']}", changes)[:2] == (400, "HTTPBadRequest")
+    assert api.get("ports") == [port]
+
+
+def test_what_cannot_be_answered_is_not_done(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, _ = api.network()
+    port = api.make("port", network_id=network, name="before")
+    before, heard = api.get("ports"), api.listen()
+    with monkeypatch.context() as patch:
+        patch.setattr("reference_server.http.public", lambda thing: {**thing, "x": float("inf")})
+        assert api.refused("POST", "/v2.0/ports", {"port": {"network_id": network}})[0] == 500
+        assert api.refused("PUT", f"/v2.0/ports/{port['id']}", {"port": {"name": "after"}})[0] == 500
+    assert api.get("ports") == before
+    assert heard == []
+
+
+def test_lists_that_would_take_all_the_time(api: Api) -> None:
+    """Everybody waits for the end of a transaction."""
+    network, subnet = api.network("10.0.0.0/16")
+    wanted = {"network_id": network, "fixed_ips": [{"subnet_id": subnet}] * 51}
+    status, _, message = api.refused("POST", "/v2.0/ports", {"ports": [wanted] * 100})
+    assert status == 400
+    assert "5100 fixed_ips" in message
+    assert api.get("ports") == []
+    assert len(api.make("port", network_id=network, fixed_ips=[{"subnet_id": subnet}] * 100)["fixed_ips"]) == 100
+
+
+def test_options_that_are_merged_are_bounded_as_a_whole(api: Api) -> None:
+    network, _ = api.network()
+    first = [{"opt_name": f"a{n}", "opt_value": "x"} for n in range(200)]
+    port = api.make("port", network_id=network, extra_dhcp_opts=first)
+    more = {"port": {"extra_dhcp_opts": [{"opt_name": "b", "opt_value": "x"}]}}
+    status, _, message = api.refused("PUT", f"/v2.0/ports/{port['id']}", more)
+    assert status == 400
+    assert "port.extra_dhcp_opts" in message
+    less = [{"opt_name": "a7", "opt_value": None}, {"opt_name": "b", "opt_value": "x"}]
+    assert len(api.change("port", port["id"], extra_dhcp_opts=less)["extra_dhcp_opts"]) == 200
+
+
+def test_a_network_whose_packets_are_too_small_for_ipv6(api: Api) -> None:
+    """RFC 8200, section 5: every link carries 1280 bytes."""
+    network = api.make("network", mtu=1279)["id"]
+    api.make("subnet", network_id=network, cidr="10.0.0.0/24", ip_version=4)
+    body = {"subnet": {"network_id": network, "cidr": "fd00::/64", "ip_version": 6}}
+    told = f"MTU of {network} is not valid, subnet requires a minimum of 1280"
+    assert api.refused("POST", "/v2.0/subnets", body) == (409, "NetworkMTUSubnetConflict", told)
+    api.change("network", network, mtu=1280)
+    assert api.ask("POST", "/v2.0/subnets", body)[0] == 201
+    small = {"network": {"mtu": 1279, "name": "small"}}
+    assert api.refused("PUT", f"/v2.0/networks/{network}", small) == (409, "NetworkMTUSubnetConflict", told)
+    assert (api.get(f"networks/{network}")["mtu"], api.get(f"networks/{network}")["name"]) == (1280, "")
+    api.change("network", network, mtu=1500)
 
 
 def test_a_body_that_is_too_large(api: Api) -> None:
@@ -192,6 +264,10 @@ def test_control_characters_are_kept_as_they_are(api: Api) -> None:
         ("GET", "/v2.0/ports?limit=many", 400),
         ("GET", "/v2.0/ports?sort_key=colour", 400),
         ("GET", "/v2.0/ports?sort_key=name&sort_dir=up", 400),
+        ("GET", "/v2.0/ports?sort_key=name&sort_dir=asc&sort_dir=desc", 400),
+        ("GET", "/v2.0/ports?sort_key=name&sort_dir=asc&sort_key=colour&sort_dir=asc", 400),
+        ("GET", "/v2.0/ports?limit=1&page_reverse=True", 400),
+        ("GET", "/v2.0/ports?page_reverse=perhaps", 400),
         ("GET", "/v2.0/ports?marker=none", 404),
         ("GET", "/v2.0/subnets?ip_version=99999999999999999999", 400),
         ("GET", "/v2.0/agents/none/dhcp-networks", 404),

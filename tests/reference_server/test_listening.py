@@ -102,6 +102,29 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
+def test_closed_twice_it_leaves_the_next_servers_socket_alone(tmp_path: Path) -> None:
+    path = tmp_path / "api"
+    first = ReferenceServer(Options(database=str(tmp_path / "db1"), unix=str(path))).start()
+    first.close()
+    with ReferenceServer(Options(database=str(tmp_path / "db2"), unix=str(path))):
+        first.close()
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_a_late_end_leaves_the_next_servers_socket_alone(tmp_path: Path) -> None:
+    path = tmp_path / "api"
+    with ReferenceServer(Options(database=str(tmp_path / "db1"), unix=str(path))) as first:
+        path.unlink()  # whoever thought that it was dead
+        with ReferenceServer(Options(database=str(tmp_path / "db2"), unix=str(path))):
+            first.close()
+            api = Api(first)
+            api.connection = _UnixConnection(str(path))
+            assert api.get("networks") == []
+            api.connection.close()
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [

@@ -89,6 +89,11 @@ def test_filters_fields_order_and_pages(cloud: Any) -> None:
     assert [n.name for n in cloud.networks(is_admin_state_up=False)] == ["red"]
     assert [p.name for p in cloud.ports(sort_key="name", sort_dir="desc")] == ["p4", "p3", "p2", "p1", "p0", "other"]
     assert [s.id for s in cloud.subnets(ip_version=4, cidr="10.1.0.0/24")] == [subnet.id]
+    pairs = {"sort_key": ["device_owner", "name"], "sort_dir": ["asc", "desc"]}
+    assert [p.name for p in cloud.ports(**pairs)] == ["other", "p4", "p3", "p2", "p1", "p0"]
+    assert [p.name for p in cloud.ports(**pairs, limit=2)] == ["other", "p4", "p3", "p2", "p1", "p0"]
+    assert [p.name for p in cloud.ports(sort_key=["device_owner", "name"])] == ["other", *everyone]
+    assert names(page_reverse=False) == ["other", *everyone]
 
 
 def test_agents(cloud: Any, api: Api) -> None:

@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,10 +74,9 @@ def test_every_answered_create_is_there_after_kill_9(tmp_path: Path) -> None:
         assert len(ports) <= len(answered) + 3
         assert all(len(port["fixed_ips"]) == 1 for port in ports)
         api.connection.close()
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    connection.close()
 
 
 def test_sigterm_ends_it_in_less_than_a_second(tmp_path: Path) -> None:
@@ -109,21 +110,18 @@ def test_what_was_made_is_there_after_a_restart(options: Options) -> None:
 def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
     options = Options(database=str(tmp_path / "db"))
     Neutron(options).close()
-    with sqlite3.connect(options.database) as connection:
+    with closing(sqlite3.connect(options.database)) as connection:
         connection.execute(f"PRAGMA user_version={schema.SCHEMA_VERSION + 1}")
-    connection.close()
     with pytest.raises(DatabaseError, match=r"schema version 2.*reads version 1.*move the file away"):
         Neutron(options)
-    with sqlite3.connect(options.database) as connection:
+    with closing(sqlite3.connect(options.database)) as connection:
         assert connection.execute("SELECT count(*) FROM networks").fetchone() == (0,)
-    connection.close()
 
 
 def test_another_programs_database_and_no_database_at_all(tmp_path: Path) -> None:
     path = tmp_path / "db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE songs (title)")
-    connection.close()
     with pytest.raises(DatabaseError, match="another program"):
         Neutron(Options(database=str(path)))
     path.write_text("not a database, but long enough to be looked at as one" * 100)
@@ -131,6 +129,58 @@ def test_another_programs_database_and_no_database_at_all(tmp_path: Path) -> Non
         Neutron(Options(database=str(path)))
     with pytest.raises(DatabaseError, match="cannot open"):
         Neutron(Options(database="/proc/none/db"))
+
+
+class _Counted(sqlite3.Connection):
+    """Python 3.13 warns of connections that nobody has closed; here they are counted."""
+
+    open = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _Counted.open += 1
+
+    def close(self) -> None:
+        super().close()
+        _Counted.open -= 1
+
+
+def test_every_connection_is_closed_however_the_opening_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Counted, "open", 0)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_Counted))
+    path = tmp_path / "db"
+    neutron = Neutron(Options(database=str(path)))
+    assert _Counted.open == 1
+    neutron.close()
+    assert _Counted.open == 0
+    path.write_text("not a database, but long enough to be looked at as one" * 100)
+    with pytest.raises(DatabaseError):
+        Neutron(Options(database=str(path)))
+    assert _Counted.open == 0
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path.unlink()
+    monkeypatch.setattr(schema, "_check_version", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Neutron(Options(database=str(path)))
+    assert _Counted.open == 0
+
+
+def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """It holds what ports are told, and who is who."""
+    path = tmp_path / "db"
+    old = os.umask(0o022)
+    try:
+        with ReferenceServer(Options(database=str(path), listen="127.0.0.1:0")) as server:
+            api = Api(server)
+            api.network()
+            api.connection.close()
+            names = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        os.umask(old)
+    assert names == dict.fromkeys(("db", "db-wal", "db-shm", "db.lock"), 0o600)
 
 
 def test_two_servers_on_one_database(tmp_path: Path) -> None:
@@ -144,12 +194,11 @@ def test_two_servers_on_one_database(tmp_path: Path) -> None:
 
 def test_a_database_that_cannot_be_written_is_said_and_nothing_is_half_done(api: Api, options: Options) -> None:
     network, _ = api.network()
-    other = sqlite3.connect(options.database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    status, kind, message = api.refused("POST", "/v2.0/ports", {"port": {"network_id": network}})
-    assert (status, kind) == (503, "ServiceUnavailable")
-    assert "locked" in message
-    other.execute("ROLLBACK")
-    other.close()
+    with closing(sqlite3.connect(options.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        status, kind, message = api.refused("POST", "/v2.0/ports", {"port": {"network_id": network}})
+        assert (status, kind) == (503, "ServiceUnavailable")
+        assert "locked" in message
+        other.execute("ROLLBACK")
     assert api.get("ports") == []
     assert api.make("port", network_id=network)["fixed_ips"][0]["ip_address"] == "10.0.0.2"
