@@ -81,6 +81,9 @@ class Deaths:
     def _died(self, process: ObservedProcess, exit_code: int | None = None, /) -> None:
         now = self._clock.monotonic()
         detail = self._ended_with(process.program, exit_code)
+        # Whether it was to end is for the core to say; so this is no warning, and gives no advice.
+        fields = {"program": process.program, "owner": process.owner, "pid": process.pid, "exit_code": exit_code}
+        self._reporter.report("a process has ended", **fields)
         if process.program == "haproxy":
             with self._lock:
                 network_id = self._networks.pop(process.owner, process.owner)

@@ -29,7 +29,10 @@ _DNSMASQ_EXITS: Final = {
     4: "it could not get memory: free some",
     5: "it could not do something else: without root it needs 'user=root' and 'group=' in dnsmasq_config_file",
 }
-_CRASHED: Final = "it crashed: look for a damaged line in its leases file, and keep that file for a bug report"
+_CRASHED: Final = {
+    "dnsmasq": "it crashed: look for a damaged line in its leases file, and keep that file for a bug report",
+    "": "it crashed: look for a core file, and for a newer version of it",
+}
 
 
 def find_program(name: str) -> str | None:
@@ -121,7 +124,7 @@ def ended_with(program: str, code: int | None) -> str:
     """How a daemon that had served ended, and what to do."""
     if code is None:
         return "it was no child of this agent, which so was not told its exit status; look in the system's log"
-    if code == 0:
+    if code in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
         return "it was told to end (SIGTERM), or ended by itself: does another program stop it?"
     if code == -signal.SIGKILL:
         return "it was killed (SIGKILL): look for who did, the kernel's out-of-memory killer (dmesg) or an operator"
@@ -134,7 +137,7 @@ def _status(code: int) -> str:
 
 def _hint(program: str, code: int) -> str:
     if code < 0:
-        return _CRASHED
+        return _CRASHED.get(program, _CRASHED[""])
     if program == "dnsmasq" and code in _DNSMASQ_EXITS:
         return _DNSMASQ_EXITS[code]
     by_hand = "run it by hand in its namespace (ip netns exec) to see more"

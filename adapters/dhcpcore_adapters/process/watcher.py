@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Self
 
@@ -20,6 +21,8 @@ from dhcpcore_adapters.process.proc import Handle
 OnDeath = Callable[[ObservedProcess, int | None], None]
 #: Seconds after which orphans that nobody watches are let go at the latest.
 _ORPHANS: Final = 5.0
+#: Seconds after an error of the system before it is asked again.
+_PAUSE: Final = 0.5
 
 
 class DeathWatcher:
@@ -74,17 +77,9 @@ class DeathWatcher:
                 if (process.pid, handle.started) in self._known:
                     handle.close()
                     return
-                self._known.add((process.pid, handle.started))
-                self._watched[handle.descriptor] = handle, process
-                self._poll.register(handle.descriptor, select.EPOLLIN)
+                self._take_up(handle, process)
         if dead:
             self._on_death(process, children.exit_code(process.pid, process.started))
-
-    def forget(self, pid: int) -> None:
-        """Watch a process no longer, say because it is about to be stopped."""
-        with self._lock:
-            for handle, _ in [each for each in self._watched.values() if each[0].pid == pid]:
-                self._drop(handle)
 
     def close(self) -> None:
         """Watch nothing any more; returns when no call of `on_death` is under way, unless called by one."""
@@ -96,6 +91,16 @@ class DeathWatcher:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
+    def _take_up(self, handle: Handle, process: ObservedProcess) -> None:
+        try:
+            self._poll.register(handle.descriptor, select.EPOLLIN)
+        except OSError as error:
+            handle.close()
+            message = f"cannot watch process {process.pid}: {error}; raise fs.epoll.max_user_watches"
+            raise AdapterError(message) from error
+        self._known.add((process.pid, handle.started))
+        self._watched[handle.descriptor] = handle, process
+
     def _drop(self, handle: Handle) -> None:
         self._poll.unregister(handle.descriptor)
         del self._watched[handle.descriptor]
@@ -105,30 +110,39 @@ class DeathWatcher:
     def _run(self) -> None:
         try:
             while not self._closed:
-                for descriptor, _ in self._poll.poll(_ORPHANS):
-                    with self._lock:
-                        if descriptor == self._wake or descriptor not in self._watched:
-                            continue
-                        handle, process = self._watched[descriptor]
-                        # The number may mean another process by now, where one was forgotten and one came.
-                        if not handle.ended():
-                            continue
-                        code = handle.reap()
-                        if code is None:
-                            code = children.exit_code(handle.pid, handle.started)
-                        self._drop(handle)
-                    try:
-                        self._on_death(process, code)
-                    except Exception as error:
-                        threading.excepthook(
-                            threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
-                        )
-                with self._lock:
-                    # Who is watched is let go by the watching, which tells of it.
-                    children.reap({handle.pid for handle, _ in self._watched.values()})
+                try:
+                    self._round()
+                except OSError as error:
+                    # No descriptor is left, say. Nobody is forgotten by that: the next round sees the same ends.
+                    self._say(error)
+                    time.sleep(_PAUSE)
         finally:
             with self._lock:
                 for handle, _ in list(self._watched.values()):
                     self._drop(handle)
                 self._poll.close()
                 os.close(self._wake)
+
+    def _round(self) -> None:
+        for descriptor, _ in self._poll.poll(_ORPHANS):
+            with self._lock:
+                # The number may mean another process by now, where one went and one came.
+                if descriptor == self._wake or descriptor not in self._watched:
+                    continue
+                handle, process = self._watched[descriptor]
+                if not handle.ended():
+                    continue
+                code = handle.reap()
+                if code is None:
+                    code = children.exit_code(handle.pid, handle.started)
+                self._drop(handle)
+            try:
+                self._on_death(process, code)
+            except Exception as error:
+                self._say(error)
+        with self._lock:
+            # Who is watched is let go by the watching, which tells of it.
+            children.reap({handle.pid for handle, _ in self._watched.values()})
+
+    def _say(self, error: Exception) -> None:
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread)))
