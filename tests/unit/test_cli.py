@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -241,6 +242,12 @@ class TestUsage:
         assert ended.value.code == 0
         assert "\nexamples:\n  dhcpcore " in capsys.readouterr().out
 
+    @pytest.mark.parametrize("name", ["agent", "apply", "explain", "plan", "render", "replay", "status", "sync"])
+    def test_help_has_the_exit_codes(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert "\nexit codes: 0 " in capsys.readouterr().out
+
     def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main(["--version"])
@@ -326,12 +333,46 @@ class TestProcess:
             assert process.wait(60) == 141
             assert process.stderr.read() == b""
 
-    def test_a_full_disk(self) -> None:
+    @pytest.mark.parametrize("argv", [PLAN, ["render", "--jsonl"]])
+    def test_a_full_disk(self, argv: list[str]) -> None:
         with open("/dev/full", "wb") as full:
-            done = subprocess.run(self.command(*PLAN), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            done = subprocess.run(
+                self.command(*argv), input="{}\n", stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            )
         assert done.returncode == 1
         assert done.stderr == (
             "dhcpcore: results cannot be written: No space left on device; look at where stdout goes\n"
+        )
+
+    @pytest.mark.parametrize("argv", [PLAN, ["plan", "--help"], ["--version"], ["plan", "--current", "/none"], ["no"]])
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+    def test_a_stream_that_is_closed(self, argv: list[str], closed: str) -> None:
+        """As a service manager or a shell may start it: what nobody hears is lost, and no more."""
+        code = 0 if argv in (PLAN, ["plan", "--help"], ["--version"]) else 1
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *self.command(*argv)]
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+        assert not (closed.startswith("2") and argv is PLAN) or done.stdout == TEXT
+
+    def test_stdin_that_is_closed_is_empty(self) -> None:
+        shell = ["sh", "-c", 'exec "$@" <&-', "sh", *self.command("render", "--jsonl")]
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def test_what_else_fails_is_not_called_a_failure_to_write_results(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def run(*_: object) -> int:
+            raise OSError(errno.ENFILE, "Too many open files in system", "/run/some")
+
+        monkeypatch.setattr("dhcpcore_adapters.cli.plan.run", run)
+        assert main(PLAN) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == (
+            "dhcpcore: the system refused what this command needs: /run/some: Too many open files in system; "
+            "see to that and run again\n"
         )
 
     def test_a_locale_without_the_characters(self, tmp_path: Path) -> None:

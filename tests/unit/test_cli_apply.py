@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import json
+import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -327,3 +329,36 @@ def test_wrong_usage(argv: list[str], said: str, capsys: pytest.CaptureFixture[s
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("dhcpcore: ")
     assert said in err
+
+
+def _apply(state_path: str) -> int:
+    url = "dhcpcore.transport_options.url=unix:///nobody/there"
+    return main(["apply", "-o", url, "-o", "interface_driver=null", "-o", f"state_path={state_path}"])
+
+
+def test_a_state_path_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _apply("/dev/null/none") == 1
+    told = "dhcpcore: /dev/null/none: Not a directory; choose another state_path, or free space\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    "number, advice",
+    [
+        (errno.EACCES, "run this as root"),
+        (errno.EPERM, "run this as root"),
+        (errno.ENOSPC, "choose another state_path, or free space"),
+        (errno.EROFS, "choose another state_path, or free space"),
+    ],
+)
+def test_to_be_root_helps_where_something_is_forbidden(
+    number: int, advice: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(path: str) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("dhcpcore_adapters.agent.lock.AgentLock", refused)
+    assert _apply("/state") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("dhcpcore: /state/")
+    assert said.endswith(f": {os.strerror(number)}; {advice}\n")

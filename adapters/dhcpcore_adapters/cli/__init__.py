@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from dhcpcore_adapters.cli import agent, apply, asking, explain, plan, render, replay, status
 from dhcpcore_adapters.cli.arguments import Parser, ShowVersion
-from dhcpcore_adapters.cli.errors import FAILED, CommandError
-from dhcpcore_adapters.cli.terminal import Terminal
+from dhcpcore_adapters.cli.errors import FAILED, CommandError, ResultsLost
+from dhcpcore_adapters.cli.terminal import Terminal, writing_results
 
 __all__ = ["main"]
 
@@ -48,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: arguments without the program's name; those of the process where None.
     """
-    options = _parser().parse_args(argv)
     terminal = Terminal.of_process()
+    options = _parser().parse_args(argv)
     try:
         code: int = options.run(options, terminal)
-        sys.stdout.flush()
+        with writing_results():
+            sys.stdout.flush()
         return code
     except CommandError as error:
         for line in error.lines:
@@ -63,9 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except OSError as error:
+    except ResultsLost as error:
         _drop_results()
-        terminal.say(f"results cannot be written: {error.strerror}; look at where stdout goes")
+        terminal.say(f"results cannot be written: {error}; look at where stdout goes")
+        return FAILED
+    except OSError as error:
+        what = "" if error.filename is None else f"{error.filename}: "
+        why = f"{what}{error.strerror or error}"
+        terminal.say(f"the system refused what this command needs: {why}; see to that and run again")
         return FAILED
 
 

@@ -26,3 +26,10 @@ class CommandError(DhcpCoreError):
 
     def __str__(self) -> str:
         return "; ".join(self.lines)
+
+
+class ResultsLost(Exception):
+    """Results cannot be written to stdout. The text says why."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))

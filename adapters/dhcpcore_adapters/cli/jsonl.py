@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from dhcpcore import PayloadError, SettingsError, answer_render_request, render_refusal
 from dhcpcore_adapters.cli.documents import NotJson, parse_json
-from dhcpcore_adapters.cli.terminal import Terminal
+from dhcpcore_adapters.cli.terminal import Terminal, writing_results
 
 #: Longest line, in bytes: a network of a million ports has less.
 LONGEST: Final = 1 << 30
@@ -26,8 +26,9 @@ def answer_lines(source: BinaryIO, sink: BinaryIO, terminal: Terminal, *, longes
                 answer = render_refusal(PayloadError("", f"a line of at most {longest} bytes", "a longer one"))
             else:
                 answer = _answer(line, terminal)
-            sink.write(json.dumps(answer).encode("ascii") + b"\n")
-            sink.flush()
+            with writing_results():
+                sink.write(json.dumps(answer).encode("ascii") + b"\n")
+                sink.flush()
             count += 1
             progress.show(f"{count:,} requests answered")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -59,7 +60,9 @@ def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) ->
         except DhcpCoreError as error:
             raise CommandError([str(error)]) from None
         except OSError as error:
-            raise CommandError([f"{error.filename or 'the lock'}: {error.strerror}; run this as root"]) from None
+            forbidden = error.errno in (errno.EACCES, errno.EPERM)
+            advice = "run this as root" if forbidden else "choose another state_path, or free space"
+            raise CommandError([f"{error.filename or 'the lock'}: {error.strerror}; {advice}"]) from None
         adapters = build_adapters(settings, agent_options, transport=transport, driver=driver, reporter=reporter)
         transport.start(_Deaf())
         yield Live(adapters=adapters, settings=settings, capabilities=capabilities)

@@ -36,6 +36,8 @@ files below DIR, named as Neutron names them:
 A routed network has one dnsmasq for each segment: the files are then in DIR/<segmentation id>/<network id>/, and
 those for its subnets of no known segment, where it has such, in DIR/<network id>/.
 
+exit codes: 0 done; 1 error; with --jsonl errors in requests are answers, and the code stays 0
+
 examples:
   dhcpcore render network.json --out files
   dhcpcore render - --out files --settings settings.json --host network-1 < network.json

@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Final, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TextIO, cast
 
 from attrs import define, field, frozen
+
+from dhcpcore_adapters.cli.errors import ResultsLost
 
 _COLOURS: Final = {"+": "\x1b[32m", "-": "\x1b[31m", "~": "\x1b[33m", "!": "\x1b[35m"}
 _PLAIN: Final = "\x1b[0m"
@@ -36,7 +40,17 @@ class Terminal:
 
     @classmethod
     def of_process(cls) -> Terminal:
-        """That of this process. Colour needs a terminal and no NO_COLOR (https://no-color.org)."""
+        """That of this process. Colour needs a terminal and no NO_COLOR (https://no-color.org).
+
+        A standard stream that is closed is opened on /dev/null: Python has None for it, and its descriptor would be
+        that of the next file that is opened.
+        """
+        if sys.stdin is None:
+            sys.stdin = _nowhere("r")
+        if sys.stdout is None:
+            sys.stdout = _nowhere("w")
+        if sys.stderr is None:
+            sys.stderr = _nowhere("w")
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a locale without a character must not end a command
@@ -53,8 +67,13 @@ class Terminal:
         self.err.write(f"dhcpcore: {on_one_line(message)}\n")
 
     def result(self, line: str) -> None:
-        """One line to stdout."""
-        self.out.write(f"{line}\n")
+        """One line to stdout.
+
+        Raises:
+            ResultsLost: it cannot be written.
+        """
+        with writing_results():
+            self.out.write(f"{line}\n")
 
     def painted(self, line: str) -> str:
         """A line of a listing, in the colour of its sign where there is colour."""
@@ -68,6 +87,26 @@ class Terminal:
             beside_results: results are written meanwhile: there is none where they go to the same terminal.
         """
         return Progress(err=self.err, live=self.live and not (beside_results and self.out.isatty()))
+
+
+def _nowhere(mode: str) -> TextIO:
+    return cast(TextIO, open(os.devnull, mode, encoding="utf-8"))
+
+
+@contextmanager
+def writing_results() -> Iterator[None]:
+    """Around what writes to stdout.
+
+    Raises:
+        ResultsLost: it cannot be written.
+        BrokenPipeError: whoever read it has gone.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResultsLost(error) from None
 
 
 def on_one_line(text: str) -> str:
