@@ -1,10 +1,11 @@
 """An agent, composed by hand.
 
-Run it as ``python -m reference_agent unix:///run/server.sock /var/lib/dhcpcore``.
+Run it in a checkout as ``PYTHONPATH=examples python -m reference_agent unix:///run/server.sock /var/lib/dhcpcore``.
 
 What `dhcpcore agent` does from settings is done here line by line, so that one can see what is needed, leave out what
 is not, and put something of one's own in its place: another transport, another interface driver, another process
-control.  It has to be root, or in a user namespace with its own network (see `make demo`).
+control.  It has to be root, or in a user namespace with its own network (see `make demo`).  It takes no lock: that no
+other agent has this state path is for whoever starts it to see to (`dhcpcore agent` does it itself).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def main(url: str, state_path: str) -> None:
     settings = Settings(host=socket.gethostname(), state_path=state_path, interface_driver="bridge")
 
     # What the agent works with: each of these fulfils a contract of dhcpcore.contracts, and could be yours.
-    transport = WebSocketTransport(url, settings.host)
+    reporter = LoggingReporter()
+    transport = WebSocketTransport(url, settings.host, reporter=reporter)
     adapters = Adapters(
         server=transport.server,
         heartbeat=transport.heartbeat,
@@ -41,7 +43,7 @@ def main(url: str, state_path: str) -> None:
         namespaces=NetnsControl(BridgeDriver()),
         files=DiskFileStore(),
         clock=SystemClock(),
-        reporter=LoggingReporter(),
+        reporter=reporter,
     )
 
     # The loop owns the state; threads carry out what it plans.
