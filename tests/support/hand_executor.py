@@ -95,4 +95,4 @@ class Rig:
             self.agent.step()
             if not self.executor.run():
                 return
-        raise AssertionError(f"no end after {rounds} steps: {self.agent.last_plan}")
+        raise AssertionError(f"no end after {rounds} steps: {dict(self.agent.state.in_flight)}")
