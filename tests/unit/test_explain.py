@@ -145,7 +145,7 @@ class TestEvents:
         event = generate_event(SeededChoices(seed), flavour)
         text = describe_event(event)
         assert text == " ".join(text.split())
-        assert 0 < len(text) <= 200
+        assert 0 < len(text) <= 400
         assert text != type(event).__name__
         networks = event_networks(event)
         assert len(networks) <= 1
