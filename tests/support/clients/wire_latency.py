@@ -5,6 +5,7 @@ Measures what a client would see, on the wire; asks no agent and reads no file.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -71,9 +72,9 @@ def _asking(
     device: str, mac: str, seconds: float, namespace: str | None, every: float
 ) -> Iterator[tuple[float, str | None]]:
     """For each turn the time, and the address of an OFFER that came, or None; a DISCOVER is sent in the first."""
-    with Wire(device, namespace) as wire:
+    deadline = time.monotonic() + seconds
+    with _opened(device, namespace, deadline, every) as wire:
         ours: set[int] = set()
-        deadline = time.monotonic() + seconds
         due = time.monotonic()
         while (now := time.monotonic()) < deadline:
             if now >= due:
@@ -85,3 +86,14 @@ def _asking(
             reply = wire.receive(max(0.0, min(due, deadline) - time.monotonic()))
             is_ours = reply is not None and reply.kind == OFFER and reply.transaction in ours
             yield time.monotonic(), reply.address if reply is not None and is_ours else None
+
+
+def _opened(device: str, namespace: str | None, deadline: float, every: float) -> Wire:
+    """The wire, as soon as its device is there; a client waits as long as that takes, too."""
+    while True:
+        try:
+            return Wire(device, namespace)
+        except OSError as error:
+            if error.errno != errno.ENODEV or time.monotonic() >= deadline:
+                raise
+        time.sleep(every)
