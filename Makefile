@@ -2,7 +2,7 @@
 #
 #   PYTHON=...    the Python (3.11 or later) to build the environment with; default: the newest supported on PATH
 #   WORKERS=n     processes for the tests (2)
-#   PROFILE=...   Hypothesis profile for `make test`: test (200 examples for each property), ci (1,000), default or fuzz
+#   PROFILE=...   Hypothesis profile for `make test`: test (100 examples for each property), ci (1,000), default or fuzz
 #   SECONDS=n     how long `make fuzz` runs (60)
 #   MINUTES=n     how long `make chaos` damages things (5)
 #   COUNT=n       requests that `make parity` compares (20,000)

@@ -2,7 +2,7 @@
 
 The profile is chosen by the environment, because xdist's workers inherit it:
 
-- DHCPCORE_HYPOTHESIS_PROFILE: `default` (100 examples, random), `test` and `ci` (200 and 1,000 examples, the same ones
+- DHCPCORE_HYPOTHESIS_PROFILE: `default` (100 examples, random), `test` and `ci` (100 and 1,000 examples, the same ones
   every time, so that a red build is red again when it is repeated) or `fuzz` (random; what `make fuzz` uses).
 - DHCPCORE_FUZZ_EXAMPLES, DHCPCORE_FUZZ_UNTIL (fuzz only): examples for each property; the time, in seconds of the
   Unix epoch, after which no further property is begun.
@@ -30,7 +30,7 @@ FUZZ_UNTIL: Final = float(os.environ.get("DHCPCORE_FUZZ_UNTIL", "inf"))
 _PATIENT: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 settings.register_profile("default", _PATIENT, max_examples=100)
-settings.register_profile("test", _PATIENT, max_examples=200, derandomize=True, print_blob=True)
+settings.register_profile("test", _PATIENT, max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("ci", _PATIENT, max_examples=1000, derandomize=True, print_blob=True)
 settings.register_profile(
     "fuzz", _PATIENT, max_examples=int(os.environ.get("DHCPCORE_FUZZ_EXAMPLES", "1000")), print_blob=True
