@@ -119,7 +119,7 @@ def action_succeeded(event: events.ActionSucceeded, state: AgentState) -> AgentS
             observed = result if isinstance(result, ObservedHost) else ObservedHost()
             return host_observed(state, observed, action.network_id, action.sent_seq, event.at, event.jitter)
         case actions.ReportState():
-            return _reported(state, action, result if isinstance(result, str) else None, event.at)
+            return _reported(state, result if isinstance(result, str) else None, event.at)
         case actions.NotifyReady():
             return notified(state, action)
         case actions.ClaimAction():
@@ -128,7 +128,7 @@ def action_succeeded(event: events.ActionSucceeded, state: AgentState) -> AgentS
             return _done_on_host(state, action, result, event)
 
 
-def _reported(state: AgentState, action: actions.ReportState, answer: str | None, at: float) -> AgentState:
+def _reported(state: AgentState, answer: str | None, at: float) -> AgentState:
     heartbeat = state.heartbeat
     first = heartbeat.first_answer_seq is None
     heartbeat = evolve(heartbeat, start_flag=False, failures=0, answered_at=at)
@@ -137,11 +137,9 @@ def _reported(state: AgentState, action: actions.ReportState, answer: str | None
     state = evolve(state, heartbeat=heartbeat)
     if first:
         state = heartbeat_trusted(state)
-        if answer == "new" and state.sync.sent_seq >= 0:
-            # What was asked before the server had heard of us could only be answered with nothing.
-            state = need_full_fetch(state, "the server has just heard of this agent")
-    if answer in ("revived", "new") and action.sent_seq > state.sync.sent_seq:
-        # "new" to an agent that had been known: the server was restored, and forgot it.
+    if answer in ("revived", "new") and state.sync.sent_seq >= 0:
+        # Until now the server held this agent for dead, or did not know it: it told it of no network, and gave it none
+        # when it asked.  Even what was asked with this report may have been answered before the report was read.
         state = need_full_fetch(state, answer)
     return state
 

@@ -922,11 +922,20 @@ class TestHeartbeat:
         script.succeed(*script.start().actions)
         assert [a.kind for a in script.plan()] == ["fetch_networks"]
 
-    def test_revived_asks_for_no_second_fetch_when_one_was_sent_with_it(self) -> None:
-        script = Script(network())
-        script.heartbeat_answer = "revived"
+    @pytest.mark.parametrize("answer", ["revived", "new"])
+    @pytest.mark.parametrize("first", ["fetch_networks", "report_state"])
+    def test_what_was_asked_before_the_server_knew_that_we_live_is_asked_again(self, answer: str, first: str) -> None:
+        """A server gives no network to an agent that it holds for dead; the report may be read after the question."""
+        script = serving()
+        script.now = 30.0
+        script.heartbeat_answer = answer
+        script.tell(events.ServerConnected())
+        script.succeed(*sorted(script.start().actions, key=lambda action: action.kind != first))
+        script.now = 32.0
+        assert [a.kind for a in script.plan()] == ["fetch_networks"]
+        script.heartbeat_answer = "alive"
         kinds = [a.kind for plan in script.settle() for a in plan]
-        assert kinds.count("fetch_networks") == 1
+        assert kinds == ["fetch_networks"]
 
     def test_none_are_sent_when_switched_off(self) -> None:
         assert "report_state" not in [a.kind for a in Script(report_interval=0).plan()]
