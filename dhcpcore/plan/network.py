@@ -5,6 +5,8 @@ Looks at one record only; what other networks need, or fail at, never shows here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import evolve
 
 from dhcpcore.actions import (
@@ -88,6 +90,8 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
             gone = _disable(state, key, record.served[key], "its segment is gone, or has no subnet with DHCP")
             # A flat segment's DHCP port has the device id of the whole network's: it serves on.
             actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
+    owed = {key: own_id for key, own_id in record.owed.items() if key not in keys and own_id not in kept}
+    actions.extend(_give_back(state, record, owed, actions, "its segment is gone, or has no subnet with DHCP", now))
     settled = True
     taken: set[str] = set()
     serving: list[Action] = []
@@ -191,18 +195,39 @@ def _stop_all(state: AgentState, record: NetworkRecord, reason: str, now: float)
     actions: list[Action] = _stop_proxy(state, record, reason)
     for key in sorted(record.served, key=lambda key: key.directory):
         actions.append(_disable(state, key, record.served[key], reason))
-    released = {action.device_id for action in actions if isinstance(action, DisableInstance)}
     owed = dict(record.owed.items())
     if record.desired is not None:
-        owed |= own_ports(state, record.desired)
-    for key in sorted(owed, key=lambda key: key.directory):
-        # Claimed and never served on, or not any more: it would keep an address for nobody.
-        busy = f"claim:{key.directory}" in state.in_flight or not _due(record.claim_retry.get(key), now)
-        if owed[key] not in released and not busy:
-            actions.append(ReleaseDhcpPort(key=key, device_id=owed[key], reasons=(f"nobody serves on it: {reason}",)))
+        # Claimed and never served on: it would keep an address for nobody.
+        mine = own_ports(state, record.desired).items()
+        owed |= {key: device_id for key, device_id in mine if device_id not in owed.values()}
+    actions.extend(_give_back(state, record, owed, actions, reason, now))
     if actions:
         return actions
     return _remove_namespace(record, reason) if record.namespace else []
+
+
+def _give_back(
+    state: AgentState,
+    record: NetworkRecord,
+    owed: Mapping[InstanceKey, str],
+    before: list[Action],
+    reason: str,
+    now: float,
+) -> list[Action]:
+    """Give back ports that nobody serves on; those of instances that `before` disables follow when that is done."""
+    served = {action.device_id for action in before if isinstance(action, DisableInstance)}
+    return [
+        ReleaseDhcpPort(
+            key=key,
+            device_id=owed[key],
+            directory=f"{state.settings.confs_dir}/{key.directory}",
+            reasons=(f"nobody serves on it: {reason}",),
+        )
+        for key in sorted(owed, key=lambda key: key.directory)
+        if owed[key] not in served
+        and f"claim:{key.directory}" not in state.in_flight
+        and _due(record.claim_retry.get(key), now)
+    ]
 
 
 def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:
@@ -245,6 +270,8 @@ def _proxy(state: AgentState, record: NetworkRecord, network: Network, before: l
     running = [served for served in record.served.values() if served.alive]
     if not wants_metadata_proxy(network, state.settings):
         return _stop_proxy(state, record, "the network needs no metadata proxy")
+    if not record.served and not any(isinstance(action, ApplyAction) for action in before):
+        return _stop_proxy(state, record, "no instance is left")
     if not running:
         return []
     spec = render_metadata_proxy(
@@ -303,8 +330,8 @@ def _stop(state: AgentState, record: NetworkRecord, proxy: ServedProxy, reason: 
 
 
 def _stop_proxy_of(state: AgentState, record: NetworkRecord, actions: list[Action]) -> list[Action]:
-    """The proxy goes with the last instance."""
+    """The proxy goes with the last instance, where no other comes."""
     leaving = {action.key for action in actions if isinstance(action, DisableInstance)}
-    if set(record.served) <= leaving and len(actions) == len(leaving):
+    if set(record.served) <= leaving and not any(isinstance(action, ApplyAction) for action in actions):
         return _stop_proxy(state, record, "no instance is left")
     return []

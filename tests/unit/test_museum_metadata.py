@@ -8,7 +8,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from dhcpcore import actions, events
-from dhcpcore.model.network import Subnet
+from dhcpcore.model.network import Segment, Subnet
 from dhcpcore.model.port import FixedIP, Port
 from support.script import Script, network, port, serving, subnet
 
@@ -81,6 +81,23 @@ def test_a_deleted_network_takes_its_proxy_along() -> None:
     script.tell(events.NetworkDeleted(network_id="net"))
     assert proxies(script) == [("stop", "net")]
     assert "net" not in script.state.networks
+
+
+def test_a_proxy_ends_with_the_last_instance_though_another_waits_for_its_port() -> None:
+    """A network that is made again on a segment whose addresses are used up: nobody is left that the proxy serves."""
+    script = isolated()
+    on_segment = subnet(cidr="10.9.0.0/16", segment_id="seg-a")
+    script.change(subnets=(on_segment,), segments=(Segment(id="seg-a", segmentation_id=7),), ports=())
+    script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+    for _ in range(5):
+        for action in script.start():
+            if isinstance(action, actions.ClaimAction):
+                script.fail(action, fault="address_exhausted")
+            else:
+                script.succeed(action)
+    assert not script.record().served
+    assert script.record().proxy is None
+    assert not script.record().namespace
 
 
 def test_an_ipv4_subnet_behind_an_ipv6_one_has_its_proxy() -> None:
