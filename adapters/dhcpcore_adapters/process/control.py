@@ -64,6 +64,7 @@ class LinuxProcessControl:
             right = [each for each in running if self._is_right(each, spec.argv, spec.device.namespace)]
             if pid := self._keep_one(running, right, what):
                 return pid
+            _make_log_directory(spec.argv, what)
             try:
                 start_daemon(
                     spec.argv,
@@ -200,6 +201,18 @@ def _errors(what: str) -> Iterator[str]:
         if isinstance(error, AdapterError):
             raise
         raise AdapterError(f"{what}: {error}") from error  # no thread could be started
+
+
+def _make_log_directory(argv: Sequence[str], what: str) -> None:
+    """Of the file that the operator's dnsmasq_base_log_dir asks for: dnsmasq makes the file, not what it lies in."""
+    for argument in argv:
+        option, _, path = argument.partition("=")
+        if option == "--log-facility" and path.startswith("/"):
+            try:
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            except OSError as error:
+                hint = "correct dnsmasq_base_log_dir, or let the agent write there"
+                raise AdapterError(f"{what}: the directory of its log cannot be made: {error}; {hint}") from error
 
 
 def _main(found: Sequence[Found], what: str) -> int:
