@@ -110,6 +110,10 @@ class AgentDesk:
             if short and host in self._candidates(network_id):
                 self.bind(network_id, host)
 
+    def could_serve(self, host: str, network_id: str) -> bool:
+        """Whether the network may be given to this host's agent: it lives, is enabled, reaches it, and has it not."""
+        return host in self._candidates(network_id)
+
     def _candidates(self, network_id: str) -> list[str]:
         """Live agents without the network, the least loaded first; for a routed network those that reach it."""
         mapped = {

@@ -36,11 +36,6 @@ def heal(world: World) -> Wanted:
         world.server.desk.set_admin_state(HOST, True)
     world.is_up = True
     world.outage = None
-    desk = world.server.desk
-    if not all(desk.hosts_of(network_id) for network_id in world.server.tables.networks):
-        # A network that found no agent is given to one that asks, if the server has heard of it lately: not to one
-        # that asks for its networks while its first state report is on its way.
-        _live(world, world.settings.report_interval + 1.0)
     world.deliver_all()
     world.disconnect("the line was cut")  # a new connection is told of only after the old one was lost
     world.connect()
@@ -82,6 +77,7 @@ def check_converged(world: World, wanted: Wanted) -> None:
     left = leaks(world.host, instances, proxies)
     assert not left, "\n".join(left)
     _check_state(world)
+    _check_scheduled(world)
     _check_ports(world, instances)
     _check_ready(world, instances)
     _check_leases(world)
@@ -100,6 +96,14 @@ def _check_state(world: World) -> None:
     listed = set(world.server.tables.networks)
     remembered = set(state.networks)
     assert remembered <= listed, f"remembered of networks that are gone: {remembered - listed}"
+
+
+def _check_scheduled(world: World) -> None:
+    """No network that this host could serve is without an agent: the agent asked after the server knew that it lives."""
+    desk, tables = world.server.desk, world.server.tables
+    for network_id in tables.networks:
+        if any(subnet["enable_dhcp"] for subnet in tables.subnets_of(network_id)) and not desk.hosts_of(network_id):
+            assert not desk.could_serve(HOST, network_id), f"network {network_id} was given to no agent"
 
 
 def _check_ports(world: World, instances: list[InstanceSpec]) -> None:
