@@ -99,7 +99,7 @@ def _check_state(world: World) -> None:
 
 
 def _check_scheduled(world: World) -> None:
-    """No network that this host could serve is without an agent: the agent asked after the server knew that it lives."""
+    """No network that this host could serve is without an agent: it asked after the server knew that it lives."""
     desk, tables = world.server.desk, world.server.tables
     for network_id in tables.networks:
         if any(subnet["enable_dhcp"] for subnet in tables.subnets_of(network_id)) and not desk.hosts_of(network_id):
