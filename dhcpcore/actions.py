@@ -361,6 +361,7 @@ class Plan:
         held: what the brake keeps from being disabled.
         examined: networks that were looked at; `PlanStarted` tells the state that they need no second look.
         settled: those of them whose instances all serve what is wanted: their ports may be reported.
+        ready: of the others, ports that wait for being reported and whose own instance serves what is wanted.
         paced: networks with a reload that waits for its time; see `dhcpcore.state.pace`.
         unplanned: networks whose plan failed; all others are in the plan nevertheless.
         made_at: monotonic seconds, the `now` it was made for.
@@ -371,6 +372,7 @@ class Plan:
     held: Held | None = None
     examined: tuple[str, ...] = field(default=(), eq=False)
     settled: tuple[str, ...] = field(default=(), eq=False)
+    ready: tuple[str, ...] = field(default=(), eq=False)
     paced: tuple[str, ...] = field(default=(), eq=False)
     unplanned: tuple[Unplanned, ...] = ()
     made_at: float = field(default=0.0, eq=False)

@@ -25,6 +25,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
     due_again = [network_id for network_id, time in state.waiting.items() if time <= now]
     examined = sorted({*state.touched, *due_again})
     settled: list[str] = []
+    partly: list[str] = []
     paced: dict[str, float] = {}
     unplanned: list[Unplanned] = []
     ready: dict[str, bool] = {}
@@ -33,7 +34,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         if record is None:
             continue
         try:
-            wanted, right = plan_network(state, record, now)
+            wanted, right, serving = plan_network(state, record, now)
             wanted, until = held_back(record, wanted, now)
         except DhcpCoreError as error:
             # Whatever one network holds, the others are planned.
@@ -45,6 +46,10 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         if right:
             settled.append(network_id)
             ready.update(served_ports(record))
+        elif serving:
+            there = served_ports(record, serving)
+            partly.extend(there)
+            ready.update(there)
     leaving = {action.network_id for action in actions if isinstance(action, DisableInstance)}
     actions.extend(plan_ready(state, ready, leaving, now))
     return Plan(
@@ -53,6 +58,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         # Before the host was seen only the server was asked: every network will have to be looked at again.
         examined=tuple(examined) if state.observation.done else (),
         settled=tuple(settled),
+        ready=tuple(partly),
         paced=tuple(paced),
         unplanned=tuple(unplanned),
         made_at=now,

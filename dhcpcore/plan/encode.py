@@ -32,6 +32,7 @@ def plan_to_json(plan: Plan, *, full: bool = False) -> dict[str, Any]:
         "held": None if plan.held is None else _value(plan.held, full),
         "examined": list(plan.examined),
         "settled": list(plan.settled),
+        "ready": list(plan.ready),
         "unplanned": _value(plan.unplanned, full),
         "made_at": _value(plan.made_at, full),
         "due": _value(plan.due, full),

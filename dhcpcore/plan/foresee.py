@@ -61,6 +61,7 @@ def restrict_plan(plan: Plan, state: AgentState, only: Collection[str]) -> Plan:
         actions=tuple(mine for action in plan if (mine := kept(action)) is not None),
         examined=tuple(name for name in plan.examined if name in only),
         settled=tuple(name for name in plan.settled if name in only),
+        ready=tuple(port_id for port_id in plan.ready if port_id in ports),
         paced=tuple(name for name in plan.paced if name in only),
         unplanned=tuple(one for one in plan.unplanned if one.network_id in only),
     )

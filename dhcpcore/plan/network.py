@@ -43,23 +43,32 @@ _GONE = {
 }
 
 
-def plan_network(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[Action], bool]:
-    """Actions for one network, in the order in which they must be done, and whether all it wants is served as it is."""
+Needs = tuple[list[Action], bool, tuple[InstanceView, ...]]
+
+
+def plan_network(state: AgentState, record: NetworkRecord, now: float) -> Needs:
+    """What one network needs.
+
+    Returns:
+        the actions, in the order in which they must be done; whether all that the network wants is served as it is;
+        where that is not so, the instances that serve what they should all the same (one segment's port cannot be
+        claimed, another's dnsmasq runs).
+    """
     actions: list[Action] = []
     if record.need is not None and f"fetch:{record.id}" not in state.in_flight and _due(record.need_retry, now):
         actions.append(FetchNetwork(network_id=record.id, sent_seq=state.seq, reasons=record.need.reasons))
     if not state.observation.done or f"network:{record.id}" in state.in_flight or not _due(record.retry, now):
-        return actions, False
+        return actions, False, ()
     if record.observe:
         reason = record.retry.reason if record.retry is not None else "an action failed"
         look = ObserveHost(network_id=record.id, sent_seq=state.seq, reasons=(f"after a failure: {reason}",))
-        return [*actions, look], False
+        return [*actions, look], False, ()
     if record.wanted:
-        serving, settled = _serve(state, record, now)
-        return [*actions, *serving], settled
+        serving, settled, right = _serve(state, record, now)
+        return [*actions, *serving], settled, right
     if record.removal in ("deleted", "unlisted"):
         actions.extend(_stop_all(state, record, _GONE[record.removal], now))
-    return actions, False
+    return actions, False, ()
 
 
 def held_back(record: NetworkRecord, actions: list[Action], now: float) -> tuple[list[Action], float | None]:
@@ -74,14 +83,14 @@ def _due(retry: Retry | None, now: float) -> bool:
     return retry is None or retry.not_before <= now
 
 
-def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[Action], bool]:
+def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     network = record.desired
     assert network is not None
     if not network.admin_state_up:
-        return _stop_all(state, record, "network is administratively down", now), False
+        return _stop_all(state, record, "network is administratively down", now), False, ()
     views = [view for view in instance_views(network) if serves_dhcp(view)]
     if not views:
-        return _stop_all(state, record, "no subnet with DHCP", now), False
+        return _stop_all(state, record, "no subnet with DHCP", now), False, ()
     actions: list[Action] = []
     keys = {view.key for view in views}
     kept = {device_id(state.settings, key) for key in keys}
@@ -92,24 +101,26 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> tuple[list[A
             actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
     owed = {key: own_id for key, own_id in record.owed.items() if key not in keys and own_id not in kept}
     actions.extend(_give_back(state, record, owed, actions, "its segment is gone, or has no subnet with DHCP", now))
-    settled = True
+    right: list[InstanceView] = []
     taken: set[str] = set()
     serving: list[Action] = []
     for view in views:
-        action, right = _serve_instance(state, record, view, now, taken, shared=len(views) > 1)
+        action, serves = _serve_instance(state, record, view, now, taken, shared=len(views) > 1)
         serving.extend(action)
-        settled = settled and right
+        if serves:
+            right.append(view)
     if any(isinstance(action, EnableInstance | RestartInstance) for action in serving):
         serving = _makes_way(record, serving)
     actions.extend(_replaced_devices(record, serving))
     actions.extend(serving)
     if any(isinstance(action, DisableInstance) for action in actions):
-        return [*_stop_proxy_of(state, record, actions), *actions], False
+        return [*_stop_proxy_of(state, record, actions), *actions], False, ()
     actions.extend(_strays(record, _devices(record, serving)))
     actions.extend(_proxy(state, record, network, actions))
     if not actions and not record.served and record.namespace and record.claim_retry:
-        return _remove_namespace(record, "no DHCP port can be claimed"), False
-    return actions, settled
+        return _remove_namespace(record, "no DHCP port can be claimed"), False, ()
+    settled = len(right) == len(views)
+    return actions, settled, () if settled else tuple(right)
 
 
 def _makes_way(record: NetworkRecord, serving: list[Action]) -> list[Action]:

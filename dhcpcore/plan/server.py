@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
+from dhcpcore.model.spec import InstanceView
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord
 
@@ -87,9 +90,18 @@ def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now:
     ]
 
 
-def served_ports(record: NetworkRecord) -> dict[str, bool]:
-    """Ports of a settled network that wait to be reported; True where somebody waits for them."""
+def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = None) -> dict[str, bool]:
+    """Ports of a network that wait to be reported and may be; True where somebody waits for them.
+
+    Args:
+        views: the instances that serve what they should: only ports with an address on one of their subnets. None: all.
+    """
     if not record.awaiting_ready or record.desired is None:
         return {}
     awaiting = record.awaiting_ready
-    return {port.id: awaiting[port.id] for port in record.desired.ports if port.id in awaiting}
+    subnets = None if views is None else {subnet.id for view in views for subnet in view.subnets}
+    return {
+        port.id: awaiting[port.id]
+        for port in record.desired.ports
+        if port.id in awaiting and (subnets is None or any(ip.subnet_id in subnets for ip in port.fixed_ips))
+    }

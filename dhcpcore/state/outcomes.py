@@ -19,7 +19,15 @@ from dhcpcore.state.answers import network_fetched, networks_fetched
 from dhcpcore.state.claims import claim_failed, claimed, released
 from dhcpcore.state.missing import heartbeat_trusted
 from dhcpcore.state.observation import host_observed
-from dhcpcore.state.ready import not_notified, notified, ready_with, report_no_more, report_started, settled
+from dhcpcore.state.ready import (
+    not_notified,
+    notified,
+    ready_by_instance,
+    ready_with,
+    report_no_more,
+    report_started,
+    settled,
+)
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, after_failure, backoff
 
 
@@ -47,6 +55,8 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
     state = evolve(state, in_flight=in_flight, fetches=fetches, touched=touched, waiting=waiting)
     for network_id in plan.settled:
         state = settled(state, network_id)
+    if plan.ready:
+        state = ready_by_instance(state, plan)
     for failure in plan.unplanned:
         record = state.record(failure.network_id)
         retry = backoff(state.settings, record.retry, at=event.at, reason=failure.reason, jitter=0.0)

@@ -36,6 +36,17 @@ def settled(state: AgentState, network_id: str) -> AgentState:
     return state if changed is record else put(state, changed, touch=False)
 
 
+def ready_by_instance(state: AgentState, plan: actions.Plan) -> AgentState:
+    """Ports whose own instance serves them as it should, though another one of their network's does not."""
+    found = set(plan.ready)
+    for network_id in plan.examined:
+        record = state.networks.get(network_id)
+        if record is not None and record.awaiting_ready:
+            state, changed = move_ready(state, record, found)
+            state = state if changed is record else put(state, changed, touch=False)
+    return state
+
+
 def notified(state: AgentState, action: actions.NotifyReady) -> AgentState:
     """These ports were reported."""
     reporting = state.ready.reporting

@@ -223,6 +223,6 @@ class Laws:
             busy = any(scope.endswith(f":{record.id}") or f"/{record.id}" in scope for scope in state.in_flight)
             if record.id in state.touched or record.id in state.waiting or busy:
                 continue
-            needed, _ = plan_network(state, record, self._world.now)
+            needed, *_ = plan_network(state, record, self._world.now)
             kinds = [action.kind for action in needed]
             assert not kinds, f"network {record.id} needs {kinds}, and is forgotten"

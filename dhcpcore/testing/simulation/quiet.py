@@ -127,8 +127,7 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     """Every bound port that is served and not ACTIVE has been reported: none waits for DHCP.
 
     One that is ACTIVE may wait after a new address or MAC address, and the agent that served it was killed before it
-    reported that: the server tells the next one nothing of it, as long as the port is ACTIVE.  Of a routed network one
-    of whose segments has no address left for a DHCP port, ports may wait too.
+    reported that: the server tells the next one nothing of it, as long as the port is ACTIVE.
     """
     ranges = {
         subnet.id
@@ -139,8 +138,7 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     }
     for port_id in sorted(world.server.tables.awaiting_dhcp):
         port = world.server.tables.ports[port_id]
-        record = world.agent.state.networks.get(port["network_id"])
-        if port["status"] == "ACTIVE" or (record is not None and record.claim_retry):
+        if port["status"] == "ACTIVE":
             continue
         if port["binding:host_id"] and any(ip["subnet_id"] in ranges for ip in port["fixed_ips"]):
             raise AssertionError(f"port {port_id} is served and bound, and was never reported")
