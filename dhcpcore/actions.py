@@ -159,10 +159,16 @@ class ClaimReservedPort(ClaimAction):
 
 @frozen(kw_only=True)
 class ReleaseDhcpPort(PortAction):
-    """Give every port with this device id back to the server."""
+    """Give every port with this device id back to the server.
+
+    Attributes:
+        directory: of an instance that was disabled: what is left of it goes when the server has its port. None: it
+            serves on.
+    """
 
     kind: ClassVar[str] = "release_dhcp_port"
     device_id: str
+    directory: str | None = None
 
 
 @frozen(kw_only=True)
@@ -245,7 +251,11 @@ class ReleaseLeases(ApplyAction):
 
 @frozen(kw_only=True)
 class DisableInstance(InstanceAction):
-    """Process, device, files and the DHCP port go; `device_id` None keeps the port."""
+    """Process, device and files go; what remains of them until its DHCP port is given back tells that it is owed.
+
+    Attributes:
+        device_id: of the DHCP port that is owed after that; None keeps the port.
+    """
 
     kind: ClassVar[str] = "disable"
     directory: str

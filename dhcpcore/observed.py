@@ -16,6 +16,8 @@ from dhcpcore.model.spec import InstanceKey, Route
 DIRTY_MARK: Final = ".dirty"
 #: Names by which a directory is known for an instance's.
 INSTANCE_FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface", DIRTY_MARK})
+#: That of them which stays when an instance is disabled, until its DHCP port is given back.
+OWED_MARK: Final = "interface"
 
 
 @frozen(kw_only=True)

@@ -23,6 +23,7 @@ from dhcpcore.model.spec import InstanceKey, InstanceSpec
 from dhcpcore.observed import (
     DIRTY_MARK,
     INSTANCE_FILES,
+    OWED_MARK,
     ObservedDevice,
     ObservedHost,
     ObservedInstance,
@@ -124,11 +125,15 @@ def failed(action: actions.Action, error: DhcpCoreError, *, at: float, jitter: f
     return events.ActionFailed(
         action=action,
         reason=str(error),
-        fault=_FAULTS.get(str(error).partition(":")[0].strip(), "error"),
+        fault=_fault(error),
         retryable=not isinstance(error, AdapterError) or error.retryable,
         jitter=jitter,
         at=at,
     )
+
+
+def _fault(error: DhcpCoreError) -> events.Fault:
+    return _FAULTS.get(str(error).partition(":")[0].strip(), "error")
 
 
 def skipped(action: actions.Action, *, at: float) -> events.ActionFailed:
@@ -183,7 +188,7 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
         case actions.UpdateDhcpPort() | actions.ClaimReservedPort():
             return _port((yield Call("server", "update_dhcp_port", (action.port_id, action.payload))))
         case actions.ReleaseDhcpPort():
-            yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+            yield from _give_back(action)
         case actions.EnableInstance() | actions.RestartInstance():
             return (yield from _start(action.spec, settings))
         case actions.ReloadInstance():
@@ -249,14 +254,32 @@ def _disable(action: actions.DisableInstance) -> Recipe[None]:
     yield Call("processes", "stop_dnsmasq", (action.key,))
     if action.device:
         yield Call("namespaces", "remove_device", (action.namespace, action.device))
-    if action.device_id is not None:
-        yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+    # The server is not asked here: the host does not wait for it. What is kept is found again by whoever comes after a
+    # kill, a stock agent too, and makes it disable this once more; so the port is not forgotten.
+    owed = action.device_id is not None
     # By name: what somebody else put there stays, and a segment's directory is never mistaken for an instance's.
-    for name in sorted(INSTANCE_FILES):
+    for name in sorted(INSTANCE_FILES - {OWED_MARK} if owed else INSTANCE_FILES):
         yield Call("files", "remove", (f"{action.directory}/{name}",))
-    left: Sequence[str] = yield Call("files", "list", (action.directory,))
+    if not owed:
+        yield from _remove_empty(action.directory)
+
+
+def _give_back(action: actions.ReleaseDhcpPort) -> Recipe[None]:
+    try:
+        yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+    except AdapterError as error:
+        # The network went, and its ports with it. Where it is wanted, the claim that follows is told so too.
+        if _fault(error) != "network_not_found":
+            raise
+    if action.directory is not None:
+        yield Call("files", "remove", (f"{action.directory}/{OWED_MARK}",))
+        yield from _remove_empty(action.directory)
+
+
+def _remove_empty(directory: str) -> Recipe[None]:
+    left: Sequence[str] = yield Call("files", "list", (directory,))
     if not left:
-        yield Call("files", "remove", (action.directory,))
+        yield Call("files", "remove", (directory,))
 
 
 def _start_proxy(action: actions.StartProxy) -> Recipe[events.ProxyStarted]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from attrs import evolve
-from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
@@ -71,9 +70,14 @@ def claim_failed(
 ) -> AgentState:
     """A claim, or giving a port back, failed: ask, wait for news, or let the network go."""
     key = action.key
+    gives_back = isinstance(action, actions.ReleaseDhcpPort)
     if event.fault == "network_not_found":
-        return drop_desired(state, evolve(record, owed=Map()), "unlisted")
-    if event.fault == "address_exhausted" or not event.retryable:
+        if gives_back and key in record.owed:
+            record = evolve(record, owed=record.owed.delete(key))
+        return drop_desired(state, record, "unlisted")
+    # Of a network that is not ours any more there will be no news: what it is owed is tried again all the same.
+    waits = not (gives_back and record.desired is None)
+    if waits and (event.fault == "address_exhausted" or not event.retryable):
         retry = until_news(record.claim_retry.get(key), event.reason)
         return put(state, evolve(record, claim_retry=record.claim_retry.set(key, retry)))
     record = _claim_again(state, record, key, event.reason, at=event.at, jitter=event.jitter)

@@ -85,6 +85,8 @@ def _by_network(observed: ObservedHost) -> dict[str, _Found]:
 def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
     served: Map[InstanceKey, ServedInstance] = Map()
     for instance in sorted(found.instances, key=lambda each: each.key.directory):
+        if instance.key in record.owed and _is_disabled(instance):
+            continue
         served = served.set(instance.key, _instance(record.served.get(instance.key), instance, record.id))
     for key, known in record.served.items():
         if key not in served:
@@ -109,6 +111,12 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
         strays=tuple(sorted(found.strays)),
         observe=False,
     )
+
+
+def _is_disabled(found: ObservedInstance) -> bool:
+    """Whether nothing is left but what tells that its DHCP port is owed (`OWED_MARK`)."""
+    texts = (found.host, found.addn_hosts, found.opts, found.leases)
+    return found.process is None and found.device is None and not found.dirty and texts == (None,) * len(texts)
 
 
 def _instance(known: ServedInstance | None, found: ObservedInstance, network_id: str) -> ServedInstance:

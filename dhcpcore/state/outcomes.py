@@ -174,7 +174,7 @@ def _done_on_host(
             if not record.served:
                 state = report_no_more(state, record.id)
             if action.device_id is not None:
-                record = released(record, action.device_id)
+                record = evolve(record, owed=record.owed.set(action.key, action.device_id))
         case actions.ReleaseDhcpPort():
             record = released(record, action.device_id)
             owed = {key: device_id for key, device_id in record.owed.items() if device_id != action.device_id}
@@ -205,6 +205,8 @@ def _applied(
     before = record.served.get(action.key)
     starts = isinstance(action, actions.EnableInstance | actions.RestartInstance)
     if starts or isinstance(result, events.InstanceStarted):
+        if action.key in record.owed:
+            record = evolve(record, owed=record.owed.delete(action.key))  # it was wanted again before it was given back
         started = result if isinstance(result, events.InstanceStarted) else events.InstanceStarted()
         served = ServedInstance(
             spec=action.spec,

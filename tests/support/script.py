@@ -144,7 +144,7 @@ class Script:
                 return events.FetchedNetworks(networks=tuple(self.server.values()))
             case actions.FetchNetwork():
                 return self.server.get(action.network_id)
-            case actions.ReleaseDhcpPort() | actions.DisableInstance(device_id=str()):
+            case actions.ReleaseDhcpPort():
                 self._release(action.key.network_id, action.device_id)
             case actions.CreateDhcpPort():
                 ips = tuple(self._address(action.network_id, subnet_id) for subnet_id in action.subnet_ids)

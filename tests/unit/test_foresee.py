@@ -35,7 +35,7 @@ def test_without_reporting_nothing_unlisted_goes_until_the_agent_is_known() -> N
     script.tell(events.AgentKnown())
     script.now += 2
     script.settle()
-    assert script.kinds() == ["fetch_networks", "disable", "remove_namespace"]
+    assert script.kinds() == ["fetch_networks", "disable", "release_dhcp_port", "remove_namespace"]
     assert "b" not in script.state.networks
 
 

@@ -297,6 +297,7 @@ class TestSegments:
         assert told == [
             ("fetch_network", None),
             ("disable", InstanceKey(network_id="net", segmentation="None")),
+            ("release_dhcp_port", InstanceKey(network_id="net", segmentation="None")),
         ]
 
     def test_a_segments_instance_gives_its_own_port_back(self) -> None:
@@ -306,8 +307,8 @@ class TestSegments:
         script.change(subnets=self.SUBNETS[1:], segments=self.SEGMENTS[1:])
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         script.settle()
-        disabled = [action.device_id for action in script.history if isinstance(action, actions.DisableInstance)]
-        assert disabled == [created]
+        released = [action.device_id for action in script.history if isinstance(action, actions.ReleaseDhcpPort)]
+        assert released == [created]
 
     def test_a_network_that_gets_segments_keeps_what_its_segments_serve_on(self) -> None:
         """Launchpad 2049615: the instance without segment was disabled after the segments' were enabled, and took

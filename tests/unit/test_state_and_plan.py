@@ -159,7 +159,8 @@ class TestFullSync:
         (fetch,) = script.start().actions
         script.tell(events.NetworkDeleted(network_id="net"))
         script.succeed(fetch)
-        assert [a.kind for plan in script.settle() for a in plan] == ["disable", "remove_namespace"]
+        done = [a.kind for plan in script.settle() for a in plan]
+        assert done == ["disable", "release_dhcp_port", "remove_namespace"]
         assert not script.state.networks
 
     def test_a_network_deleted_while_unknown_and_being_listed_is_not_served(self) -> None:
@@ -223,7 +224,8 @@ class TestPartialSync:
         script = serving()
         script.server.clear()
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
-        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_network", "disable", "remove_namespace"]
+        done = [a.kind for plan in script.settle() for a in plan]
+        assert done == ["fetch_network", "disable", "release_dhcp_port", "remove_namespace"]
 
 
 class TestPorts:

@@ -1,9 +1,8 @@
 """Who carries chains of actions out: lanes of threads, or a test that decides itself what runs when.
 
 Knows threads; knows nothing of what runs in them.  The lanes keep apart what must not wait for each other: the state
-report waits for nothing, calls to a slow server do not hold up work on the host (but for one: an instance that is
-disabled gives its port back in the host's lane), and on the host a short piece of work (a reload) overtakes the long
-queue of a first start.
+report waits for nothing, work on the host never waits for the server, and on the host a short piece of work (a reload)
+overtakes the long queue of a first start.
 """
 
 from __future__ import annotations
