@@ -24,7 +24,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site test-neutron wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -76,6 +76,11 @@ bench-site: venv ## measure the agent on a site of its own: server, dnsmasq, cli
 	@.ci/system-tools
 	$(PY) bench/on_site.py $(ARGS)
 
+test-neutron: venv ## drive the agent with a whole Neutron 29: RabbitMQ, MariaDB, its server (network and apt, once)
+	@.ci/system-tools
+	@.ci/neutron
+	DHCPCORE_NEUTRON=1 $(PY) -m pytest -v --durations=0 tests/neutron $(ARGS)
+
 wheel-test: venv ## build the wheel and use it outside the checkout
 	@.ci/wheel-test
 
@@ -83,5 +88,5 @@ lock: ## write .ci/*.lock anew from pyproject.toml (network)
 	@.ci/lock
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-lock .venv-stock .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .venv-lock .venv-stock .venv-neutron .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
