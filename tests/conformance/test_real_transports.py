@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,8 +13,10 @@ from dhcpcore.contracts import ServerRpc
 from dhcpcore.testing import MemoryServer
 from dhcpcore.testing.conformance import MemoryServerWorld, ServerRpcConformance
 from dhcpcore_adapters.rpc import InProcessTransport, Transport
+from dhcpcore_adapters.rpc.oslo.transport import OsloTransport
 from dhcpcore_adapters.rpc.websocket import WebSocketTransport
 from support.memory_plugin import Heard, Lost, MemoryPlugin
+from support.neutron_rpc import serving_rpc
 from support.rpc_server import SOON, serving
 
 
@@ -92,4 +95,28 @@ class TestWebSocketOnAUnixSocket(ServerRpcConformance):
     @pytest.fixture
     def world(self, tmp_path: Path) -> Iterator[TransportWorld]:
         with closing(WebSocketWorld(tmp_path / "rpc.sock")) as world:
+            yield world
+
+
+class OsloWorld(TransportWorld):
+    """Through oslo.messaging's driver for RabbitMQ, with kombu's broker in memory instead of one."""
+
+    def make(self, server: MemoryServer, host: str) -> Transport:
+        self.plugin = MemoryPlugin(server)
+        self._served = ExitStack()
+        # The broker in memory is one for the process: what is left of one test must not reach another.
+        exchange = f"neutron-{uuid4()}"
+        url = f"kombu+memory:///{exchange}"
+        self._served.enter_context(serving_rpc(self.plugin, url, exchange))
+        return OsloTransport(host, transport_url=url, control_exchange=exchange, call_timeout=2, report_timeout=2)
+
+    def close(self) -> None:
+        super().close()
+        self._served.close()
+
+
+class TestOslo(ServerRpcConformance):
+    @pytest.fixture
+    def world(self) -> Iterator[TransportWorld]:
+        with closing(OsloWorld()) as world:
             yield world

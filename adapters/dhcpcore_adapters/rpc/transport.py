@@ -18,7 +18,10 @@ CALL_TIMEOUT: Final = 60.0
 REPORT_TIMEOUT: Final = 30.0
 _OPTION: Final = "transport"
 # Ours is found without an installation's metadata too: from a checkout, from a zip.
-_OURS: Final = {"websocket": "dhcpcore_adapters.rpc.websocket:WebSocketTransport"}
+_OURS: Final = {
+    "oslo": "dhcpcore_adapters.rpc.oslo.transport:OsloTransport",
+    "websocket": "dhcpcore_adapters.rpc.websocket:WebSocketTransport",
+}
 
 
 @runtime_checkable
@@ -79,7 +82,7 @@ def load_transport(name: str, options: Mapping[str, Any] | None = None) -> Trans
     """The transport of this name, not started.
 
     Args:
-        name: an entry point of the group ``dhcpcore.transports`` (``websocket``), or a class path
+        name: an entry point of the group ``dhcpcore.transports`` (``oslo``, ``websocket``), or a class path
             ``package.module:Class``.
         options: keyword arguments for the class.
 
