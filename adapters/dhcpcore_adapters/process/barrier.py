@@ -49,7 +49,7 @@ def reload(handle: Handle, *, namespaces: NamedNamespaces, namespace: str, what:
             done = all(_answered(asking, handle, number, deadline) for number in (1, 2))
         except OSError:
             # Nobody listens: DNS is off, or the loopback device is down.
-            done = _has_settled(handle, deadline)
+            done = has_settled(handle, deadline)
     # dnsmasq before 2.91 may free memory twice when it reloads (upstream commit f006be7), and dies of it.
     if handle.ended():
         raise AdapterError(
@@ -70,14 +70,16 @@ def _answered(asking: socket.socket, handle: Handle, number: int, deadline: floa
         ready = {descriptor for descriptor, _ in poll.poll(min(left, _AGAIN) * 1000)}
         if handle.descriptor in ready:
             return False
-        if not ready and _has_settled(handle, time.monotonic()):
+        if not ready and has_settled(handle, time.monotonic()):
             return True  # a packet filter, or a setting, keeps queries from it
         if ready and asking.recv(4096)[:2] == asked:
             return True
     return False
 
 
-def _has_settled(handle: Handle, deadline: float) -> bool:
+def has_settled(handle: Handle, deadline: float) -> bool:
+    """Whether a process has dealt with a SIGHUP that was sent to it, or has ended, by so many monotonic seconds."""
+
     def sleeps() -> bool:
         now = proc.status(handle.pid)
         return handle.ended() or (
