@@ -14,7 +14,14 @@ from dhcpcore import SettingsError
 
 
 def make(
-    name: str, options: Mapping[str, Any], *, group: str, ours: Mapping[str, str], option: str, kind: str
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    group: str,
+    ours: Mapping[str, str],
+    option: str,
+    kind: str,
+    by: Callable[[Callable[..., object]], Callable[..., object]] = lambda found: found,
 ) -> object:
     """An object of the class that is called so.
 
@@ -24,11 +31,12 @@ def make(
         options: keyword arguments for the class.
         ours: class paths by name, found without an installation's metadata too.
         option: the setting that gave the name, for errors; kind: what it names, in a word.
+        by: what is called in place of the class.
 
     Raises:
         SettingsError: there is no such class, or it cannot be imported or made.
     """
-    made = _find(name, group, ours, option, kind)
+    made = by(_find(name, group, ours, option, kind))
     try:
         return made(**options)
     except TypeError as error:

@@ -32,7 +32,7 @@ _SBIN: Final = ":/usr/local/sbin:/usr/sbin:/sbin"
 KINDS: Final = ("user", "root") if hasattr(os, "geteuid") and os.geteuid() == 0 else ("user",)
 
 
-def run_in_own_host(kind: str, body: Callable[[], object], seconds: float = 90) -> str:
+def run_in_own_host(kind: str, body: Callable[..., object], seconds: float = 90) -> str:
     """Call a function of a module in a host of its own; returns what it printed.
 
     It is found by the name that its test has in the module: ``<name>.inside``, or by its own.

@@ -34,7 +34,7 @@ def build_driver(settings: Settings, options: AgentOptions) -> InterfaceDriver:
     Raises:
         SettingsError: there is no such driver, or it does not take the options.
     """
-    return load_driver(settings.interface_driver, options.interface_driver_options)
+    return load_driver(settings.interface_driver, options.interface_driver_options, settings)
 
 
 def build_adapters(

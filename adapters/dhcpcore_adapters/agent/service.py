@@ -56,6 +56,7 @@ _READ_ONCE: Final = (
     "dhcp_confs",
     "external_pids",
     "interface_driver",
+    "ovs_integration_bridge",
     "ovs_use_veth",
     "num_sync_threads",
 )

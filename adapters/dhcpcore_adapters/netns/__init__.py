@@ -11,6 +11,16 @@ from dhcpcore_adapters.netns.control import NetnsControl
 from dhcpcore_adapters.netns.drivers import InterfaceDriver, load_driver
 from dhcpcore_adapters.netns.namespaces import RUN_NETNS
 from dhcpcore_adapters.netns.null import NullDriver
+from dhcpcore_adapters.netns.openvswitch import OpenvswitchDriver
 from dhcpcore_adapters.setns import within
 
-__all__ = ["RUN_NETNS", "BridgeDriver", "InterfaceDriver", "NetnsControl", "NullDriver", "load_driver", "within"]
+__all__ = [
+    "RUN_NETNS",
+    "BridgeDriver",
+    "InterfaceDriver",
+    "NetnsControl",
+    "NullDriver",
+    "OpenvswitchDriver",
+    "load_driver",
+    "within",
+]

@@ -17,7 +17,8 @@ from typing import Final
 from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
 from dhcpcore import AdapterError, DeviceSpec
-from dhcpcore_adapters.netns import checksums, sysctl
+from dhcpcore_adapters.netns import checksums
+from dhcpcore_adapters.netns.devices import ensure_inner, made, other_end, without_ipv6
 from dhcpcore_adapters.netns.locks import Locks
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.netlink import Netlink
@@ -54,14 +55,14 @@ class BridgeDriver:
             name = _bridge_name(spec.network_id)
             with self._bridges.held(name):
                 bridge = _ensure_bridge(here, name, _alias(namespace))
-                outer = _other_end(here, inner)
+                outer = other_end(here, inner)
                 if inner is None or outer is None:
                     if inner is not None:  # its other end is in a namespace that we do not know
                         there.delete_link(inner.index)
                     _make_pair(here, spec, namespace, bridge)
                 else:
                     _ensure_outer(here, outer, bridge, spec.mtu or inner.mtu, _alias(namespace))
-                    _ensure_inner(there, inner, spec)
+                    ensure_inner(there, inner, spec)
             checksums.complete_in_software(spec.name, there.descriptor)
 
     def unplug(self, namespace: str, device: str) -> None:
@@ -96,7 +97,7 @@ class BridgeDriver:
             return {
                 each.name: reason
                 for each in pairs
-                if (outer := _other_end(here, each)) is not None and (reason := _amiss(each, outer, bridge))
+                if (outer := other_end(here, each)) is not None and (reason := _amiss(each, outer, bridge))
             }
 
     def left(self) -> list[str]:
@@ -141,7 +142,7 @@ def _remove_pair(here: Netlink, there: Netlink | None, namespace: str, device: s
     inner = None if there is None else there.link(device)
     if inner is not None and inner.kind != "veth":
         return None  # not made here
-    outer = _other_end(here, inner)
+    outer = other_end(here, inner)
     if inner is None:
         # The namespace may have been deleted by hand while a process kept it alive.
         orphan = here.link(f"tap{device[-_ID_IN_NAME:]}")
@@ -161,14 +162,6 @@ def _alias(namespace: str) -> str:
     return f"dhcpcore {basename(namespace)}"
 
 
-def _other_end(here: Netlink, inner: Link | None) -> Link | None:
-    """The end of the pair that is in our namespace; an index alone would say nothing, each namespace counts anew."""
-    if inner is None or not inner.peer:
-        return None
-    outer = here.link_at(inner.peer)
-    return outer if outer is not None and outer.kind == "veth" and outer.peer == inner.index else None
-
-
 def _ensure_bridge(here: Netlink, name: str, alias: str) -> int:
     """Its index."""
     bridge = here.link(name)
@@ -180,8 +173,8 @@ def _ensure_bridge(here: Netlink, name: str, alias: str) -> int:
     if bridge is None:
         here.add_bridge(name, BRIDGE_GROUP)
     if bridge is None or (_is_ours(bridge) and not bridge.alias):  # or whoever made it got no further
-        _without_ipv6(name)
-        index = _made(here, name)
+        without_ipv6(name)
+        index = made(here, name)
         # The kernel heeds an alias in a change only, not when a device is made.
         here.set_link(index, alias=alias, up=True)
         return index
@@ -203,8 +196,8 @@ def _make_pair(here: Netlink, spec: DeviceSpec, namespace: str, bridge: int) -> 
             raise AdapterError(message, retryable=False) from None
         here.delete_link(left.index)
         _add_pair(here, name, spec, namespace, bridge)
-    _without_ipv6(name)
-    here.set_link(_made(here, name), alias=_alias(namespace), up=True)
+    without_ipv6(name)
+    here.set_link(made(here, name), alias=_alias(namespace), up=True)
 
 
 def _add_pair(here: Netlink, name: str, spec: DeviceSpec, namespace: str, bridge: int) -> None:
@@ -219,32 +212,11 @@ def _add_pair(here: Netlink, name: str, spec: DeviceSpec, namespace: str, bridge
         )
 
 
-def _made(here: Netlink, name: str) -> int:
-    index = here.index(name)
-    if index is None:
-        raise AdapterError(f"device {name} went while it was being set up; it will be tried again")
-    return index
-
-
 def _ensure_outer(here: Netlink, outer: Link, bridge: int, wanted: int, alias: str) -> None:
-    _without_ipv6(outer.name)
+    without_ipv6(outer.name)
     mtu = wanted if outer.mtu != wanted else None
     master = bridge if outer.master != bridge else None
     # Without: it was made by somebody who was stopped then.
     name = alias if not outer.alias else None
     if not outer.up or mtu is not None or master is not None or name is not None:
         here.set_link(outer.index, up=True, mtu=mtu, master=master, alias=name)
-
-
-def _ensure_inner(there: Netlink, inner: Link, spec: DeviceSpec) -> None:
-    if inner.mac_address.lower() != spec.mac_address.lower():
-        # Down first: the kernel then makes a new link-local address, and forgets the one of the old MAC address.
-        there.set_link(inner.index, up=False)
-        there.set_link(inner.index, mac_address=spec.mac_address.lower())
-    if spec.mtu and inner.mtu != spec.mtu:
-        there.set_link(inner.index, mtu=spec.mtu)
-
-
-def _without_ipv6(device: str) -> None:
-    """The host takes no part in the network: no address of its own on it for others to reach."""
-    sysctl.ensure(f"net/ipv6/conf/{device}/disable_ipv6", "1")

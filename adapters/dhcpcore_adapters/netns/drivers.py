@@ -6,10 +6,11 @@ namespace, settings, up, addresses, routes.  Drivers are found by the name of an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, runtime_checkable
 
-from dhcpcore import DeviceSpec, SettingsError
+from dhcpcore import DeviceSpec, Settings, SettingsError
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.plugging import make
 
@@ -19,6 +20,12 @@ _OPTION: Final = "interface_driver"
 _OURS: Final = {
     "bridge": "dhcpcore_adapters.netns.bridge:BridgeDriver",
     "null": "dhcpcore_adapters.netns.null:NullDriver",
+    "openvswitch": "dhcpcore_adapters.netns.openvswitch:OpenvswitchDriver",
+}
+# An agent's settings may come from the stock agent's file, where a class path is one of Neutron's own.
+_NEUTRONS: Final = {
+    "neutron.agent.linux.interface.NullDriver": "null",
+    "neutron.agent.linux.interface.OVSInterfaceDriver": "openvswitch",
 }
 
 
@@ -29,7 +36,8 @@ class InterfaceDriver(Protocol):
     Whatever goes wrong is an `AdapterError`; OSError and pyroute2's NetlinkError may be left to the caller, which turns
     them into one.
 
-    One that looks after what it plugged has a method `unplugged` besides: see `Inspecting`.
+    One that looks after what it plugged has a method `unplugged` besides: see `Inspecting`.  One that is shaped by the
+    agent's settings has a class method ``from_settings(settings, **options)``, by which it is made.
 
     Attributes:
         use_gateway_ips: whether the device serves on the subnets' gateway addresses (Neutron's property of that name).
@@ -72,18 +80,27 @@ class Inspecting(Protocol):
         ...
 
 
-def load_driver(name: str, options: Mapping[str, Any] | None = None) -> InterfaceDriver:
+def load_driver(
+    name: str, options: Mapping[str, Any] | None = None, settings: Settings | None = None
+) -> InterfaceDriver:
     """The driver of this name.
 
     Args:
-        name: an entry point of the group ``dhcpcore.interface_drivers`` (``bridge``, ``null``), or a class path
-            ``package.module:Class`` (``package.module.Class``, as Neutron writes it, will do).
+        name: an entry point of the group ``dhcpcore.interface_drivers`` (``bridge``, ``null``, ``openvswitch``), or a
+            class path ``package.module:Class`` (``package.module.Class``, as Neutron writes it, will do).
         options: keyword arguments for the class.
+        settings: the agent's; for a class that asks for them.
 
     Raises:
         SettingsError: there is none, it cannot be imported or made, or it is no interface driver.
     """
-    driver = make(name, options or {}, group=GROUP, ours=_OURS, option=_OPTION, kind="driver")
+    name = _NEUTRONS.get(name, name)
+
+    def with_settings(found: Callable[..., object]) -> Callable[..., object]:
+        ask = None if settings is None else getattr(found, "from_settings", None)
+        return found if ask is None else partial(ask, settings)
+
+    driver = make(name, options or {}, group=GROUP, ours=_OURS, option=_OPTION, kind="driver", by=with_settings)
     if not isinstance(driver, InterfaceDriver):
         got = f"{name}: {type(driver).__name__}"
         raise SettingsError(_OPTION, "a class with plug, unplug, forget and use_gateway_ips", got)

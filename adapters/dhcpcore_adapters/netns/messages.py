@@ -132,14 +132,27 @@ def new_veth(name: str, *, mtu: int, master: int, peer: str, peer_namespace: int
     size = [("IFLA_MTU", mtu)] if mtu else []
     other = [("IFLA_IFNAME", peer), ("IFLA_NET_NS_FD", peer_namespace), ("IFLA_ADDRESS", peer_mac), *size]
     pair = _of_kind("veth", [("VETH_INFO_PEER", {"attrs": other})])
-    return _message(ifinfmsg, [("IFLA_IFNAME", name), ("IFLA_MASTER", master), *size, pair])
+    on = [("IFLA_MASTER", master)] if master else []
+    return _message(ifinfmsg, [("IFLA_IFNAME", name), *on, *size, pair])
 
 
 def changed_link(
-    index: int, up: bool | None, mtu: int | None, mac_address: str | None, master: int | None, alias: str | None
+    index: int,
+    up: bool | None,
+    mtu: int | None,
+    mac_address: str | None,
+    master: int | None,
+    alias: str | None,
+    namespace: int | None = None,
 ) -> Any:
     """A link as it shall be; None leaves things as they are."""
-    told = {"IFLA_MTU": mtu, "IFLA_ADDRESS": mac_address, "IFLA_MASTER": master, "IFLA_IFALIAS": alias}
+    told = {
+        "IFLA_NET_NS_FD": namespace,
+        "IFLA_MTU": mtu,
+        "IFLA_ADDRESS": mac_address,
+        "IFLA_MASTER": master,
+        "IFLA_IFALIAS": alias,
+    }
     flags = {} if up is None else {"flags": _IFF_UP if up else 0, "change": _IFF_UP}
     return _message(ifinfmsg, [(name, to) for name, to in told.items() if to is not None], index=index, **flags)
 

@@ -117,7 +117,7 @@ class Netlink:
 
         Args:
             mtu: of both; 0: the kernel's.
-            master: index of the bridge that the first is on.
+            master: index of the bridge that the first is on; 0: none.
             peer_namespace: a descriptor of the peer's namespace.
         """
         pair = messages.new_veth(
@@ -134,9 +134,15 @@ class Netlink:
         mac_address: str | None = None,
         master: int | None = None,
         alias: str | None = None,
+        namespace: int | None = None,
     ) -> None:
-        """Change what is told of a device, in one message; the kernel tells nobody of what was so before."""
-        self._socket.change(_RTM_NEWLINK, messages.changed_link(index, up, mtu, mac_address, master, alias))
+        """Change what is told of a device, in one message; the kernel tells nobody of what was so before.
+
+        Args:
+            namespace: a descriptor of the one that the device is moved to, before all else.
+        """
+        message = messages.changed_link(index, up, mtu, mac_address, master, alias, namespace)
+        self._socket.change(_RTM_NEWLINK, message)
 
     def delete_link(self, index: int) -> None:
         """Remove a device, and with a veth its other end; none there is fine."""
