@@ -31,7 +31,7 @@ _QUOTES: Final = "\"'"
 def toml_options(path: str) -> list[Pair]:
     """The options of a TOML file (https://toml.io): tables are groups, and a table in a group has another dot."""
     try:
-        document = tomllib.loads(_text(path).removeprefix("\ufeff"))
+        document = tomllib.loads(text_of(path).removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise CommandError([f'{path}: not TOML: {error}; correct it (texts need quotes: host = "network-1")']) from None
     return list(_flat(document, ""))
@@ -50,7 +50,7 @@ def ini_options(path: str) -> list[Pair]:
     )
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:
-        parser.read_string(_text(path).removeprefix("\ufeff"), path)
+        parser.read_string(text_of(path).removeprefix("\ufeff"), path)
     except configparser.Error as error:
         said = " ".join(error.message.split())
         raise CommandError([f"{said}; write each option as name = value, below a [group]"]) from None
@@ -73,7 +73,12 @@ def respelt(name: str) -> str:
     return grouped(group, option) if dot else name
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """What a file has.
+
+    Raises:
+        CommandError: it cannot be read.
+    """
     try:
         return Path(path).read_bytes().decode("utf-8")
     except OSError as error:

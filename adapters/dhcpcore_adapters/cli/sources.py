@@ -9,33 +9,24 @@ from __future__ import annotations
 import argparse
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dhcpcore import Settings, SettingsError, option_name
 from dhcpcore_adapters.agent.options import GROUP, AgentOptions
+from dhcpcore_adapters.cli import neutron_agent
 from dhcpcore_adapters.cli.errors import CommandError
+from dhcpcore_adapters.cli.neutron_options import stance_of
+from dhcpcore_adapters.cli.oslo_files import files_of, oslo_config, read_together
 from dhcpcore_adapters.cli.settings_files import Pair, ini_options, respelt, toml_options
 
 #: Options of the group dhcpcore that are tables themselves.
 _TABLES: Final = ("transport_options", "interface_driver_options")
 _OWN: Final = frozenset(AgentOptions.__annotations__)
 
-#: Options of neutron-dhcp-agent that are read and not acted on, and what happens instead.
-_INSTEAD: Final[Mapping[str, str]] = {
-    "resync_interval": "what failed is tried again after retry_interval_initial to retry_interval_max seconds",
-    "dhcp_driver": "dhcpcore runs dnsmasq itself; the name only goes into state reports",
-    "root_helper": "no helper is called: the agent needs its privileges itself",
-    "root_helper_daemon": "no helper is called: the agent needs its privileges itself",
-    "use_helper_for_ns_read": "no helper is called: the agent needs its privileges itself",
-    "check_child_processes_interval": "the death of a process is noticed at once",
-    "kill_scripts_path": "processes are stopped by signals, without scripts",
-    "rpc_response_max_timeout": "call_timeout in [dhcpcore.transport_options] bounds a call",
-}
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?").fullmatch
-_BROKER: Final = "transport in [dhcpcore] is the way to the server"
 
 
 class Read(NamedTuple):
@@ -59,11 +50,12 @@ class Sources:
     """What the command line named.
 
     Attributes:
-        files: kind and path, in order; of an option that stands in several the last counts.
+        files: kind and path, in order; of an option that stands in several the last counts.  All of ``dir``, a
+            directory of ini files, comes after the last file, as in oslo.config.
         singles: ``NAME=VALUE``, which override the files.
     """
 
-    files: tuple[tuple[Literal["toml", "ini"], str], ...] = ()
+    files: tuple[tuple[Literal["toml", "ini", "dir"], str], ...] = ()
     singles: tuple[str, ...] = ()
     host: str = field(factory=socket.gethostname)
 
@@ -90,20 +82,63 @@ class Sources:
         notes: list[str] = []
         wanted: dict[str, _Place] = {}
         own: dict[str, _Place] = {}
-        for kind, path in self.files:
-            pairs = toml_options(path) if kind == "toml" else ini_options(path)
-            unknown = _sort_in(pairs, path, wanted, own)
+        extra: dict[str, _Place] = {}
+        for path, pairs in self._pairs():
+            unknown = _sort_in(pairs, path, wanted, own, extra)
             if unknown:
                 names = ", ".join(sorted(unknown))
                 notes.append(f"{path}: not known here, and without effect: {names}")
-        unknown = _sort_in([_single(text) for text in self.singles], "-o", wanted, own)
+        unknown = _sort_in([_single(text) for text in self.singles], "-o", wanted, own, extra)
         if unknown:
             names = ", ".join(sorted(unknown))
             raise CommandError([f"-o: there is no option {names}; docs/settings.md has them all"])
         wanted.setdefault("host", _Place(self.host, "the system's host name"))
-        options = _own_options(own)
-        notes.extend(_unhonoured(wanted, options))
-        return Read(_settings(wanted), options, tuple(notes))
+        driver = wanted.get("interface_driver")
+        if driver is not None and (ours := neutron_agent.our_driver(str(driver.value))) is not None:
+            notes.append(f"{driver.where}: interface_driver is {driver.value}; dhcpcore's driver {ours} stands for it")
+            wanted["interface_driver"] = _Place(ours, driver.where)
+        settings, options = _settings(wanted), _own_options(own)
+        options = self._as_neutron_has_it(options, settings, wanted.keys(), own.keys(), extra)
+        told = {**wanted, **extra}
+        for name in sorted(told):
+            if (instead := neutron_agent.unhonoured(name, options.transport)) is not None:
+                notes.append(f"{told[name].where}: {name} is read and has no effect: {instead}")
+        return Read(settings, options, tuple(notes))
+
+    def _pairs(self) -> Iterator[tuple[str, list[Pair]]]:
+        """Each file with what it has, in order."""
+        named = [path for kind, path in self.files if kind == "ini"]
+        in_directories = [path for kind, name in self.files if kind == "dir" for path in files_of(name)]
+        cfg = oslo_config()
+        together = {} if cfg is None else read_together(cfg, [*named, *in_directories])
+        for kind, path in self.files:
+            if kind == "toml":
+                yield path, toml_options(path)
+            elif kind == "ini":
+                yield path, together[path] if path in together else ini_options(path)
+        for path in in_directories:
+            yield path, together[path] if path in together else ini_options(path)
+
+    def _as_neutron_has_it(
+        self,
+        options: AgentOptions,
+        settings: Settings,
+        wanted: Iterable[str],
+        own: Iterable[str],
+        extra: Mapping[str, _Place],
+    ) -> AgentOptions:
+        """With the files of a Neutron agent, its way to the server is ours; its driver's options are our driver's."""
+        files, directories = (tuple(path for kind, path in self.files if kind == which) for which in ("ini", "dir"))
+        transport = options.transport
+        # A URL in our own group is that of our own transport.
+        if (files or directories) and "transport" not in own and "url" not in options.transport_options:
+            transport = neutron_agent.TRANSPORT
+        values = {name: place.value for name, place in extra.items()}
+        driver = {**neutron_agent.driver_options(settings.interface_driver, values), **options.interface_driver_options}
+        given = options.transport_options
+        if transport == neutron_agent.TRANSPORT:
+            given = {**neutron_agent.transport_options(settings, tuple(wanted), files, directories), **given}
+        return evolve(options, transport=transport, transport_options=given, interface_driver_options=driver)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +163,14 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         help="an ini file as Neutron's agents read it: neutron.conf, dhcp_agent.ini; ours in the group [dhcpcore]",
     )
     group.add_argument(
+        "--config-dir",
+        metavar="DIRECTORY",
+        dest="files",
+        action="append",
+        type=lambda path: ("dir", path),
+        help="a directory of such files: its *.conf, in the order of their names, after all that are named",
+    )
+    group.add_argument(
         "-o", metavar="NAME=VALUE", dest="singles", action="append", help="one option, e.g. AGENT.report_interval=10"
     )
 
@@ -144,8 +187,14 @@ def _single(text: str) -> Pair:
     return respelt(name.strip()), value.strip()
 
 
-def _sort_in(pairs: Iterable[Pair], where: str, wanted: dict[str, _Place], own: dict[str, _Place]) -> list[str]:
-    """Put each pair where it belongs; the names that belong nowhere."""
+def _sort_in(
+    pairs: Iterable[Pair],
+    where: str,
+    wanted: dict[str, _Place],
+    own: dict[str, _Place],
+    extra: dict[str, _Place],
+) -> list[str]:
+    """Put each pair where it belongs, Neutron's that the settings do not have to `extra`; the names of all others."""
     unknown: list[str] = []
     here: dict[str, str] = {}
     for spelling, value in pairs:
@@ -158,6 +207,8 @@ def _sort_in(pairs: Iterable[Pair], where: str, wanted: dict[str, _Place], own: 
         if name is None:
             if group == GROUP:
                 own[rest] = _Place(value, where)  # all of these are ours: it is refused by name
+            elif (stance := stance_of(spelling)) is not None and (stance.kind != "unused" or where != "-o"):
+                extra[spelling] = _Place(value, where)
             else:
                 unknown.append(spelling)
             continue
@@ -206,11 +257,3 @@ def _typed(value: Any) -> Any:
     if _NUMBER(value):
         return float(value) if "." in value else int(value)
     return value
-
-
-def _unhonoured(wanted: Mapping[str, _Place], options: AgentOptions) -> Iterable[str]:
-    instead = dict(_INSTEAD)
-    if options.transport == "websocket":
-        instead |= {"transport_url": _BROKER, "control_exchange": _BROKER}
-    for name in sorted(wanted.keys() & instead.keys()):
-        yield f"{wanted[name].where}: {name} is read and has no effect: {instead[name]}"

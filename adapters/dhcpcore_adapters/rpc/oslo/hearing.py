@@ -24,9 +24,7 @@ class Ear:
         on_lost: called with a text when something was told that cannot be read.
     """
 
-    def __init__(
-        self, on_told: Callable[[str, Any], None], on_lost: Callable[[str], None], reporter: Reporter
-    ) -> None:
+    def __init__(self, on_told: Callable[[str, Any], None], on_lost: Callable[[str], None], reporter: Reporter) -> None:
         self._on_told = on_told
         self._on_lost = on_lost
         self._reporter = reporter
