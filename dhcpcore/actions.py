@@ -173,9 +173,14 @@ class ReleaseDhcpPort(PortAction):
 
 @frozen(kw_only=True)
 class ApplyAction(InstanceAction):
-    """Brings one instance to `spec`."""
+    """Brings one instance to `spec`.
+
+    Attributes:
+        unreported: what an action that writes files leaves as `UNREPORTED_MARK`; None: as it is.
+    """
 
     spec: InstanceSpec
+    unreported: tuple[str, ...] | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

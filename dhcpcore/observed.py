@@ -14,8 +14,13 @@ from dhcpcore.model.spec import InstanceKey, Route
 
 #: Lies beside an instance's files from before the first of them is written until dnsmasq has loaded them.
 DIRTY_MARK: Final = ".dirty"
+#: Lies beside them with the ids of ports, a line each, that the server called ACTIVE when they were to be served
+#: otherwise from then on: whether that was reported to it is known to nobody but the agent that did it.
+UNREPORTED_MARK: Final = ".unreported"
 #: Names by which a directory is known for an instance's.
-INSTANCE_FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface", DIRTY_MARK})
+INSTANCE_FILES: Final = frozenset(
+    {"host", "addn_hosts", "opts", "leases", "pid", "interface", DIRTY_MARK, UNREPORTED_MARK}
+)
 #: That of them which stays when an instance is disabled, until its DHCP port is given back.
 OWED_MARK: Final = "interface"
 
@@ -67,6 +72,7 @@ class ObservedInstance:
 
     Attributes:
         dirty: a mark says that files were written and may not have been loaded.
+        unreported: ports that may not have been reported since they were served otherwise (`UNREPORTED_MARK`).
         interface: contents of the file `interface`.
         directory: where its files lie, when that is known.
     """
@@ -80,6 +86,7 @@ class ObservedInstance:
     leases: str | None = None
     interface: str | None = None
     dirty: bool = False
+    unreported: tuple[str, ...] = ()
     device: ObservedDevice | None = None
 
 

@@ -24,6 +24,7 @@ from dhcpcore.observed import (
     DIRTY_MARK,
     INSTANCE_FILES,
     OWED_MARK,
+    UNREPORTED_MARK,
     ObservedDevice,
     ObservedHost,
     ObservedInstance,
@@ -190,7 +191,7 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
         case actions.ReleaseDhcpPort():
             yield from _give_back(action)
         case actions.EnableInstance() | actions.RestartInstance():
-            return (yield from _start(action.spec, settings))
+            return (yield from _start(action, settings))
         case actions.ReloadInstance():
             return (yield from _reload(action, settings))
         case actions.UpdateDevice():
@@ -205,10 +206,11 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
 # -- one instance -----------------------------------------------------------------------------------------------------
 
 
-def _start(spec: InstanceSpec, settings: Settings) -> Recipe[events.InstanceStarted]:
+def _start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.InstanceStarted]:
+    spec = action.spec
     # As much as can be done while the old one serves is done before it is stopped: clients wait for the rest only.
     yield Call("namespaces", "ensure_device", (spec.device,))
-    yield from _write(spec, ("host", "addn_hosts", "opts"))
+    yield from _write(action, ("host", "addn_hosts", "opts"))
     yield Call("files", "write", (f"{spec.directory}/interface", spec.device.name))
     yield Call("processes", "stop_dnsmasq", (spec.key,))
     if spec.view is not None:
@@ -225,19 +227,26 @@ def _start(spec: InstanceSpec, settings: Settings) -> Recipe[events.InstanceStar
 def _reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events.InstanceStarted | None]:
     spec = action.spec
     if not action.sighup:
-        return (yield from _start(spec, settings))
+        return (yield from _start(action, settings))
     if action.device:
         yield Call("namespaces", "ensure_device", (spec.device,))
     before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
-    yield from _write(spec, action.changed_files)
+    yield from _write(action, action.changed_files)
     yield Call("processes", "reload_dnsmasq", (spec.key,))
     yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
     yield from _release(spec, removed_hosts(before or "", spec.host))
     return None
 
 
-def _write(spec: InstanceSpec, names: tuple[str, ...]) -> Recipe[None]:
+def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[None]:
+    spec = action.spec
     yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))
+    # Before what they are served with: an agent that is killed after that leaves nothing else that tells of them.
+    mark = f"{spec.directory}/{UNREPORTED_MARK}"
+    if action.unreported:
+        yield Call("files", "write", (mark, "".join(f"{port_id}\n" for port_id in action.unreported)))
+    elif action.unreported is not None:
+        yield Call("files", "remove", (mark,))
     for name in names:
         yield Call("files", "write", (f"{spec.directory}/{name}", getattr(spec, name)))
 
@@ -329,7 +338,7 @@ def _instances(
             continue  # no id of anything: a directory of somebody else's
         directory = f"{settings.confs_dir}/{owner}"
         texts: dict[str, str | None] = {}
-        for name in ("host", "addn_hosts", "opts", "leases", "interface", DIRTY_MARK):
+        for name in ("host", "addn_hosts", "opts", "leases", "interface", DIRTY_MARK, UNREPORTED_MARK):
             texts[name] = yield Call("files", "read", (f"{directory}/{name}",))
         found.append(
             ObservedInstance(
@@ -342,6 +351,7 @@ def _instances(
                 leases=texts["leases"],
                 interface=texts["interface"],
                 dirty=texts[DIRTY_MARK] is not None,
+                unreported=tuple((texts[UNREPORTED_MARK] or "").split()),
                 device=named.get((f"qdhcp-{network_id}", texts["interface"] or "")),
             )
         )

@@ -17,8 +17,8 @@ from dhcpcore.model.port import Port
 from dhcpcore.state.agent import AgentState, need_fetch, put
 from dhcpcore.state.missing import judge_missing
 from dhcpcore.state.notifications import drop_desired, news
-from dhcpcore.state.ports import index_addresses, is_ours, replace_ports
-from dhcpcore.state.records import NetworkRecord, backoff
+from dhcpcore.state.ports import index_addresses, is_ours, replace_ports, served_otherwise
+from dhcpcore.state.records import NetworkRecord, backoff, unreported
 
 
 def networks_fetched(state: AgentState, action: FetchNetworks, fetched: FetchedNetworks, at: float) -> AgentState:
@@ -93,15 +93,16 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     # Of those that were served before we came, or were reported already, only what is bound and still not ACTIVE.
     served_before = {port.id: port for port in known.ports} if known is not None and merged is not known else {}
     starts = merged is not known and not (known is None and record.served)
+    left = unreported(record.served.values()) if known is None else set()
     for port in merged.ports:
         if port.id in awaiting:
             continue
         before = served_before.get(port.id)
-        if before is not None and _served_otherwise(before, port) and not is_ours(state, port):
+        if before is not None and served_otherwise(before, port):
             awaiting = awaiting.set(port.id, False)
-        elif port.status == "ACTIVE":
+        elif port.status == "ACTIVE" and port.id not in left:
             continue
-        elif (starts and before is None) or port.is_bound or port.binding_host_id is None:
+        elif port.id in left or (starts and before is None) or port.is_bound or port.binding_host_id is None:
             awaiting = awaiting.set(port.id, False)
     now = news(answered(record, sent_seq))
     if merged is not known:
@@ -113,21 +114,6 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     if late:
         now = need_fetch(now, state.seq, "it changed while it was being listed")
     return put(state, now)
-
-
-def _served_otherwise(before: Port, port: Port) -> bool:
-    """Whether the server would have sent a notification for this: then it may wait for the port to be ready again.
-
-    Whatever its status: a new address or MAC address blocks the port's provisioning at once (ml2, update_port), while
-    the port stays ACTIVE until its layer 2 agent asks about it.  Not reported, it would not leave BUILD after that.
-    """
-    return port is not before and (
-        port.mac_address != before.mac_address
-        # In whichever order they are told.
-        or set(port.fixed_ips) != set(before.fixed_ips)
-        or set(port.extra_dhcp_opts) != set(before.extra_dhcp_opts)
-        or set(port.dns_assignment or ()) != set(before.dns_assignment or ())
-    )
 
 
 def answered(record: NetworkRecord, sent_seq: int) -> NetworkRecord:

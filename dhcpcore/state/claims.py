@@ -10,7 +10,7 @@ from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, need_fetch, put
 from dhcpcore.state.notifications import drop_desired
-from dhcpcore.state.ports import find_port, is_ours, with_port, without_port
+from dhcpcore.state.ports import find_port, is_ours, served_otherwise, with_port, without_port
 from dhcpcore.state.records import NetworkRecord, backoff, until_news
 
 
@@ -51,7 +51,7 @@ def claimed(state: AgentState, action: actions.ClaimAction, port: Port | None, a
             record = evolve(record, accepted=record.accepted.set(action.key, insisted))
         elif action.key in record.accepted:
             record = evolve(record, accepted=record.accepted.delete(action.key))
-    if port.status != "ACTIVE":
+    if port.status != "ACTIVE" or (before is not None and served_otherwise(before, port)):
         record = evolve(record, awaiting_ready=record.awaiting_ready.set(port.id, False))
     if state.fetching:
         state = evolve(state, recent=state.recent.set(port.id, state.seq))

@@ -15,7 +15,7 @@ import dhcpcore.events as events
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
-from dhcpcore.state.ports import find_port, is_ours, own_ports, with_port, without_port
+from dhcpcore.state.ports import find_port, is_ours, own_ports, served_otherwise, with_port, without_port
 from dhcpcore.state.records import NetworkRecord
 
 
@@ -145,7 +145,11 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
             if is_ours(state, known) and _subnets(known) != _subnets(port):
                 # Maybe one of its subnets is being deleted: ask before anything is claimed.
                 record = need_fetch(record, state.seq, "the DHCP port was changed")
-    awaiting = record.awaiting_ready if is_ours(state, port) else record.awaiting_ready.set(port.id, True)
+    awaiting = record.awaiting_ready
+    if not is_ours(state, port):
+        awaiting = awaiting.set(port.id, True)
+    elif known is not None and served_otherwise(known, port) and port.id not in awaiting:
+        awaiting = awaiting.set(port.id, False)  # our own is waited for as any other, and nobody waits for that
     record = evolve(record, awaiting_ready=awaiting)
     holders = {record.addresses.get(ip.ip_address, port.id) for ip in port.fixed_ips} - {port.id}
     if holders:

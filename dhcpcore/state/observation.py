@@ -12,7 +12,7 @@ from immutables import Map
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProxy
 from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
-from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy
+from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, unreported
 
 #: Stands for a file that does not exist: no rendered file can be equal to it.
 MISSING = "\0missing"
@@ -102,9 +102,14 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
             each.proxy_id,
         ),
     )
+    awaiting = record.awaiting_ready
+    if record.desired is not None:
+        left = unreported(served[key] for key in served if key not in record.served)
+        awaiting = awaiting.update({port.id: False for port in record.desired.ports if port.id in left - {*awaiting}})
     return evolve(
         record,
         served=served,
+        awaiting_ready=awaiting,
         proxy=_proxy(record.proxy, proxies[0] if proxies else None),
         stray_proxies=tuple(_observed_proxy(None, each) for each in proxies[1:]),
         namespace=found.namespace,
@@ -151,6 +156,7 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         spec=spec,
         alive=process is not None,
         dirty=found.dirty or (edited and process is not None),
+        unreported=found.unreported,
         drift=tuple(drift),
         unplugged=device.unplugged if device is not None else "",
         replaced=process is not None and process.replaced,

@@ -27,6 +27,7 @@ from dhcpcore.state.ready import (
     report_no_more,
     report_started,
     settled,
+    still_to_report,
 )
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, after_failure, backoff
 
@@ -204,12 +205,14 @@ def _applied(
     """One instance is as its action wanted it; the ports it serves that wait for that are ready to be reported."""
     before = record.served.get(action.key)
     starts = isinstance(action, actions.EnableInstance | actions.RestartInstance)
+    left = action.unreported if action.unreported is not None else before.unreported if before is not None else ()
     if starts or isinstance(result, events.InstanceStarted):
         if action.key in record.owed:
             record = evolve(record, owed=record.owed.delete(action.key))  # it was wanted again before it was given back
         started = result if isinstance(result, events.InstanceStarted) else events.InstanceStarted()
         served = ServedInstance(
             spec=action.spec,
+            unreported=left,
             alive=started.pid is None or started.pid not in record.died,
             pid=started.pid,
             # The address stays with the device, whatever serves on it.
@@ -226,11 +229,11 @@ def _applied(
         served = evolve(before, spec=action.spec, unplugged="")
     else:
         unplugged = "" if isinstance(action, actions.ReloadInstance) and action.device else before.unplugged
-        served = evolve(before, spec=action.spec, dirty=False, leases=None, unplugged=unplugged)
+        served = evolve(before, spec=action.spec, dirty=False, leases=None, unplugged=unplugged, unreported=left)
     record = evolve(record, served=record.served.set(action.key, served))
     if isinstance(action, actions.ReleaseLeases | actions.UpdateDevice):
         return state, record
-    return ready_with(state, record, action.spec.view)
+    return ready_with(state, still_to_report(state, record, action), action.spec.view)
 
 
 def _reloaded(

@@ -36,6 +36,21 @@ def own_ports(state: AgentState, network: Network) -> dict[InstanceKey, str]:
     return found
 
 
+def served_otherwise(before: Port, port: Port) -> bool:
+    """Whether the server would have sent a notification for this: then it may wait for the port to be ready again.
+
+    Whatever its status: a new address or MAC address blocks the port's provisioning at once (ml2, update_port), while
+    the port stays ACTIVE until its layer 2 agent asks about it.  Not reported, it would not leave BUILD after that.
+    """
+    return port is not before and (
+        port.mac_address != before.mac_address
+        # In whichever order they are told.
+        or set(port.fixed_ips) != set(before.fixed_ips)
+        or set(port.extra_dhcp_opts) != set(before.extra_dhcp_opts)
+        or set(port.dns_assignment or ()) != set(before.dns_assignment or ())
+    )
+
+
 def find_port(network: Network, port_id: str) -> tuple[int, Port | None]:
     """A port and its position; where it would be appended, and None, when the network has none of that id."""
     for position, port in enumerate(network.ports):

@@ -74,6 +74,19 @@ def ready_with(state: AgentState, record: NetworkRecord, view: InstanceView | No
     return move_ready(state, record, now)
 
 
+def still_to_report(state: AgentState, record: NetworkRecord, action: actions.ApplyAction) -> NetworkRecord:
+    """`record` in which the ports that an action left the ids of wait for being reported, if nothing else knows them.
+
+    Nothing does where the instance was last changed in another life of the agent's.
+    """
+    ready, awaiting = state.ready, record.awaiting_ready
+    there = {port.id for port in record.desired.ports} if record.desired is not None and action.unreported else set()
+    for port_id in action.unreported or ():
+        if port_id in there and not any(port_id in known for known in (awaiting, ready.queue, ready.reporting)):
+            awaiting = awaiting.set(port_id, False)
+    return record if awaiting is record.awaiting_ready else evolve(record, awaiting_ready=awaiting)
+
+
 def move_ready(state: AgentState, record: NetworkRecord, port_ids: set[str]) -> tuple[AgentState, NetworkRecord]:
     """Those of `port_ids` that wait for being served go to the queue of those to be reported."""
     queue, awaiting = state.ready.queue, record.awaiting_ready

@@ -5,6 +5,7 @@ Values only; how they change is told in the modules beside this one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from attrs import field, frozen
@@ -76,6 +77,7 @@ class ServedInstance:
     Attributes:
         spec: what it runs with; for an observed one, what its files and command line say.
         dirty: its files may not be what it has loaded.
+        unreported: ports whose ids lie beside its files, see `dhcpcore.plan.unreported`.
         drift: what was found amiss; only starting it anew repairs that.
         unplugged: why its device does not reach its network; setting the device up again repairs that.
         replaced: the program that it runs was replaced on the disk, by another version say.
@@ -89,6 +91,7 @@ class ServedInstance:
     spec: InstanceSpec
     alive: bool = True
     dirty: bool = False
+    unreported: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     unplugged: str = ""
     replaced: bool = False
@@ -191,6 +194,11 @@ class NetworkRecord:
         if self.pace is not None and self.pace.waited and time < self.pace.until:
             times.append(self.pace.until)
         return min(times) if times else None
+
+
+def unreported(instances: Iterable[ServedInstance]) -> set[str]:
+    """Ports whose ids lie beside the files of instances."""
+    return {port_id for served in instances for port_id in served.unreported}
 
 
 def backoff(settings: Settings, previous: Retry | None, *, at: float, reason: str, jitter: float) -> Retry:

@@ -1,0 +1,66 @@
+"""Which ports an agent must be able to remember when it is killed before it has reported them.
+
+A port that is not ACTIVE is found again by that: it is reported after a start.  One that is ACTIVE, and got another
+address or MAC address, may be waited for by the server all the same, and nothing it answers tells so (Neutron, ml2:
+update_port blocks the provisioning, the status changes when the layer 2 agent asks).  So what serves it otherwise
+leaves its id beside the instance's files, and whoever finds that reports the port, once too often rather than never.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from attrs import evolve
+
+from dhcpcore.actions import Action, ApplyAction, ReleaseLeases, UpdateDevice
+from dhcpcore.model.network import Network
+from dhcpcore.model.spec import InstanceView
+from dhcpcore.render.readback import removed_hosts
+from dhcpcore.state.agent import AgentState
+from dhcpcore.state.records import NetworkRecord, ServedInstance
+
+A = TypeVar("A", bound=Action)
+
+
+def with_unreported(
+    state: AgentState, record: NetworkRecord, view: InstanceView, served: ServedInstance | None, action: A
+) -> A:
+    """`action` with the ports that it is to leave the ids of, where those are others than lie there already."""
+    if not isinstance(action, ApplyAction) or isinstance(action, UpdateDevice | ReleaseLeases):
+        return action
+    waiting = {*record.awaiting_ready, *_reported_soon(state, record)}
+    clients = _new_clients(served, action)
+    ports = tuple(sorted(_active(record.desired, view, waiting, clients))) if waiting or clients else ()
+    return action if ports == (served.unreported if served is not None else ()) else evolve(action, unreported=ports)
+
+
+def _reported_soon(state: AgentState, record: NetworkRecord) -> set[str]:
+    ready = state.ready
+    return {
+        port_id
+        for ports in (ready.queue, ready.reporting)
+        for port_id, port in ports.items()
+        if port.network_id == record.id
+    }
+
+
+def _new_clients(served: ServedInstance | None, action: ApplyAction) -> set[str]:
+    """MAC addresses that an instance of another life of the agent's does not serve as it will; that life knew why."""
+    if served is None or served.spec.view is not None:
+        return set()
+    new = {entry.mac_address.lower() for entry in removed_hosts(action.spec.host, served.spec.host)} - {""}
+    device = action.spec.device
+    return new if set(device.addresses) <= set(served.spec.device.addresses) else {*new, device.mac_address.lower()}
+
+
+def _active(network: Network | None, view: InstanceView, waiting: set[str], clients: set[str]) -> set[str]:
+    if network is None:
+        return set()
+    subnets = {subnet.id for subnet in view.subnets if subnet.enable_dhcp}
+    return {
+        port.id
+        for port in network.ports
+        if (port.id in waiting or port.mac_address.lower() in clients)
+        and port.status == "ACTIVE"
+        and any(ip.subnet_id in subnets for ip in port.fixed_ips)
+    }

@@ -1,0 +1,136 @@
+"""An ACTIVE port that is served otherwise is reported, though the agent that did it, or was to do it, was killed."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from dhcpcore import actions, events
+from dhcpcore.model.port import FixedIP, Port
+from dhcpcore.observed import UNREPORTED_MARK, ObservedHost
+from dhcpcore.recipes import Call, follow, recipe
+from support.as_served import observed
+from support.script import Script, network, port, serving
+
+MOVED = port(5, fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"),), revision_number=2)
+
+
+def _reported(script: Script) -> set[str]:
+    return {port_id for a in script.history if isinstance(a, actions.NotifyReady) for port_id in a.port_ids}
+
+
+def _mark(script: Script) -> tuple[str, ...]:
+    (served,) = script.record().served.values()
+    return served.unreported
+
+
+def _restarted(before: Script, *, mark: tuple[str, ...], hears_first: bool = False) -> Script:
+    """Another life, over the host and the server as they are, and over what lies there as a mark."""
+    script = Script()
+    script.server = dict(before.server)
+    seen = observed(before)
+    script.observed = evolve(seen, instances=tuple(evolve(each, unreported=mark) for each in seen.instances))
+    first = script.start()
+    order = sorted(first, key=lambda action: isinstance(action, actions.ObserveHost) == hears_first)
+    script.succeed(*order)
+    script.now = 5.0
+    script.settle()
+    return script
+
+
+def _told(script: Script) -> actions.ReloadInstance:
+    """The port gets another address, and the agent is told."""
+    script.change(ports=(MOVED, port(6), script.own_port()))
+    script.tell(events.PortUpdated(port=MOVED))
+    (reload,) = script.start()
+    assert isinstance(reload, actions.ReloadInstance)
+    return reload
+
+
+def test_what_serves_an_active_port_otherwise_leaves_its_id_before_anything_is_written() -> None:
+    script = serving(network(ports=(port(5), port(6))))
+    reload = _told(script)
+    calls: list[Call] = []
+    follow(recipe(reload, script.settings), calls.append)
+    written = [str(call.arguments[0]).rpartition("/")[2] for call in calls if call.method == "write"]
+    assert written == [".dirty", UNREPORTED_MARK, *reload.changed_files]
+    (mark,) = [call for call in calls if str(call.arguments[0]).endswith(UNREPORTED_MARK)]
+    assert mark.arguments[1] == "net-p5\n"
+
+
+@pytest.mark.parametrize("hears_first", [False, True])
+def test_it_is_reported_by_the_next_life(hears_first: bool) -> None:
+    """Loaded, and never reported: for the host and for the server all is as it should be."""
+    before = serving(network(ports=(port(5), port(6))))
+    before.succeed(_told(before))
+    script = _restarted(before, mark=_mark(before), hears_first=hears_first)
+    assert _reported(script) == {"net-p5"}
+    assert not {"reload", "restart"} & set(script.kinds())
+
+
+def test_where_no_mark_lies_nothing_is_reported() -> None:
+    before = serving(network(ports=(port(5), port(6))))
+    before.succeed(_told(before))
+    assert _reported(_restarted(before, mark=())) == set()
+
+
+def test_what_a_mark_names_that_is_no_port_of_the_network_is_nothing() -> None:
+    before = serving(network(ports=(port(5), port(6))))
+    assert _reported(_restarted(before, mark=("net-p99", "\udcff", "../.."))) == set()
+
+
+def test_a_port_that_changed_while_no_agent_ran_is_reported_and_no_other() -> None:
+    """It was told of to nobody; what the host serves tells that it is new."""
+    before = serving(network(ports=(port(5), port(6))))
+    before.change(ports=(MOVED, port(6), before.own_port()))
+    script = _restarted(before, mark=())
+    assert _reported(script) == {"net-p5"}
+    assert "reload" in script.kinds()
+
+
+def test_a_change_of_another_port_keeps_the_mark_as_long_as_nothing_is_reported_and_drops_it_then() -> None:
+    script = serving(network(ports=(port(5), port(6))))
+    script.succeed(_told(script))
+    (report,) = script.start()
+    six = port(6, mac_address="fa:16:3e:99:99:99", revision_number=2, status="BUILD")
+    script.tell(events.PortUpdated(port=six))
+    (reload,) = script.start()
+    assert isinstance(reload, actions.ReloadInstance)
+    assert reload.unreported is None
+    script.succeed(reload, report)
+    assert _mark(script) == ("net-p5",)
+    script.settle()
+    script.tell(events.PortUpdated(port=evolve(six, mac_address="fa:16:3e:99:99:98", revision_number=3)))
+    (reload,) = script.start()
+    assert isinstance(reload, actions.ReloadInstance)
+    assert reload.unreported == ()
+    calls: list[Call] = []
+    follow(recipe(reload, script.settings), calls.append)
+    assert [call.method for call in calls if str(call.arguments[0]).endswith(UNREPORTED_MARK)] == ["remove"]
+
+
+def test_a_port_that_is_not_active_leaves_no_mark() -> None:
+    """Its status tells it: what happens a thousand times a day writes no file more."""
+    script = serving(network(ports=(port(5), port(6))))
+    new: Port = port(7, status="DOWN")
+    script.tell(events.PortCreated(port=new))
+    (reload,) = script.start()
+    assert isinstance(reload, actions.ReloadInstance)
+    assert reload.unreported is None
+
+
+def test_what_lies_there_is_read_as_it_is() -> None:
+    """Whatever is in the file: ids, a line each."""
+    script = serving(network())
+    texts = {"host": "", UNREPORTED_MARK: "a\n\nb\udcff\n c"}
+    directory = f"{script.settings.confs_dir}/net"
+
+    def answer(call: Call) -> object:
+        if call.method == "list":
+            return {script.settings.confs_dir: ("net",), directory: tuple(texts)}.get(str(call.arguments[0]), ())
+        return texts.get(str(call.arguments[0]).rpartition("/")[2]) if call.method == "read" else ()
+
+    found = follow(recipe(actions.ObserveHost(), script.settings), answer)
+    assert isinstance(found, ObservedHost)
+    (instance,) = found.instances
+    assert instance.unreported == ("a", "b\udcff", "c")
