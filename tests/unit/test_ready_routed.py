@@ -17,9 +17,9 @@ def _routed() -> Network:
     return network(subnets=subnets, segments=segments, ports=(_port(1), _port(2)))
 
 
-def _port(segment: int, **changes: str) -> Port:
+def _port(segment: int, status: str = "ACTIVE") -> Port:
     address = FixedIP(subnet_id=f"net-s{segment}", ip_address=f"10.{segment}.0.9")
-    return evolve(port(segment, fixed_ips=(address,)), **changes)
+    return port(segment, fixed_ips=(address,), status=status)
 
 
 def _claims_fail(script: Script, plan: actions.Plan) -> None:
