@@ -20,7 +20,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +35,38 @@ MINUTES: Final = float(os.environ.get("CHAOS_MINUTES", "0.75"))
 NETWORKS: Final = int(os.environ.get("CHAOS_NETWORKS", "50"))
 SEED: Final = int(os.environ.get("CHAOS_SEED", time.time_ns() % 1_000_000))
 #: Of an instance.
-FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface"})
+FILES: Final = frozenset({"host", "addn_hosts", "opts", "leases", "pid", "interface", ".unreported"})
+#: What can happen (methods of `Chaos`), and how often in comparison with others.
+HAPPENINGS: Final = {
+    "changes": {
+        "create_network": 6,
+        "delete_network": 3,
+        "create_port": 12,
+        "delete_port": 6,
+        "change_network": 3,
+        "take_network_down": 2,
+        "change_subnet": 4,
+        "delete_dhcp_port": 1,
+    },
+    "kills": {"kill_agent": 1, "stop_agent": 1, "kill_server": 1, "kill_dnsmasq": 4},
+    "damages": {
+        "damage_file": 4,
+        "remove_directory": 2,
+        "delete_namespace": 2,
+        "damage_device": 3,
+        "delete_bridge": 2,
+    },
+}
+#: Seconds for which an agent keeps what the server does not list any more, where that is much. By default it is longer
+#: than any life of an agent here: networks that were deleted while none ran would pile up, each start asking for each.
+HOLD: Final = 10
 #: Seconds of quiet until all must be right: some audits, each of which may find what the one before it uncovered.
 QUIET: Final = 90.0
 
 if hosts.inside():
+
+    class Nothing(Exception):
+        """There was nothing that it could happen to."""
 
     class Chaos:
         """What can happen, each by a method without arguments."""
@@ -59,8 +85,9 @@ if hosts.inside():
             return [port for port in ports if port["device_owner"] != "network:dhcp"]
 
         def create_network(self) -> None:
-            if len(self.networks()) < NETWORKS:
-                self.server.network(f"10.{self.random.randrange(250)}.0.0/24", ports=self.random.randrange(1, 4))
+            if len(self.networks()) >= NETWORKS:
+                raise Nothing
+            self.server.network(f"10.{self.random.randrange(250)}.0.0/24", ports=self.random.randrange(1, 4))
 
         def delete_network(self) -> None:
             network = self.random.choice(self.networks())
@@ -74,8 +101,9 @@ if hosts.inside():
 
         def delete_port(self) -> None:
             ports = self.ports(self.random.choice(self.networks()))
-            if len(ports) > 1:
-                self.server.delete("port", self.random.choice(ports)["id"])
+            if len(ports) < 2:
+                raise Nothing
+            self.server.delete("port", self.random.choice(ports)["id"])
 
         def change_network(self) -> None:
             self.server.update("network", self.random.choice(self.networks()), mtu=self.random.randrange(1280, 1500))
@@ -94,7 +122,10 @@ if hosts.inside():
 
         def delete_dhcp_port(self) -> None:
             network = self.random.choice(self.networks())
-            for port in self.server.list("ports", f"network_id={network}&device_owner=network:dhcp"):
+            ports = self.server.list("ports", f"network_id={network}&device_owner=network:dhcp")
+            if not ports:
+                raise Nothing
+            for port in ports:
                 self.server.delete("port", port["id"])
 
         # -- on the host
@@ -115,24 +146,20 @@ if hosts.inside():
             time.sleep(self.random.random())
             self.server.start()
 
-        def directory(self) -> Path | None:
-            folders = sorted((self.agent.state / "dhcp").iterdir())
-            return self.random.choice(folders) if folders else None
+        def directory(self) -> Path:
+            return self.random.choice(sorted((self.agent.state / "dhcp").iterdir()))
 
         def kill_dnsmasq(self) -> None:
-            if (directory := self.directory()) is not None:
-                pid = int((directory / "pid").read_text())
-                os.kill(pid, self.random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV)))
+            pid = int((self.directory() / "pid").read_text())
+            os.kill(pid, self.random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV)))
 
         def damage_file(self) -> None:
-            if (directory := self.directory()) is not None:
-                path = directory / self.random.choice(("host", "addn_hosts", "opts", "interface", "leases", "pid"))
-                self.random.choice((path.unlink, lambda: path.write_text(""), lambda: path.write_text("rubbish\n")))()
+            path = self.directory() / self.random.choice(("host", "addn_hosts", "opts", "interface", "leases", "pid"))
+            self.random.choice((path.unlink, lambda: path.write_text(""), lambda: path.write_text("rubbish\n")))()
 
         def remove_directory(self) -> None:
-            if (directory := self.directory()) is not None:
-                for path in directory.iterdir():
-                    path.unlink()
+            for path in self.directory().iterdir():
+                path.unlink()
 
         def space(self) -> str:
             return self.random.choice(sorted(os.listdir("/run/netns")))
@@ -162,19 +189,14 @@ if hosts.inside():
 
         def happen(self) -> None:
             """One of them; that there was nothing to damage, or no server to ask, is no fault."""
-            at_server = (self.create_network, self.delete_network, self.create_port, self.delete_port)
-            more = (self.change_network, self.take_network_down, self.change_subnet, self.delete_dhcp_port)
-            host = (self.kill_agent, self.stop_agent, self.kill_server, self.kill_dnsmasq, self.damage_file)
-            rest = (self.remove_directory, self.delete_namespace, self.damage_device, self.delete_bridge)
-            (what,) = self.random.choices(
-                [*at_server, *more, *host, *rest], weights=[6, 3, 12, 6, 3, 2, 4, 1, 1, 1, 1, 4, 4, 2, 2, 3, 2]
-            )
-            before = self.done.total()
-            with suppress(RestError, OSError, ValueError, IndexError, StopIteration, AssertionError):
-                what()
-                self.done[what.__name__] += 1
-            if self.done.total() == before:
-                self.done[f"{what.__name__}, of nothing"] += 1
+            weights = {name: weight for names in HAPPENINGS.values() for name, weight in names.items()}
+            (what,) = self.random.choices([*weights], weights=[*weights.values()])
+            try:
+                getattr(self, what)()
+            except (Nothing, RestError, OSError, ValueError, IndexError, StopIteration, AssertionError):
+                self.done[f"{what}, of nothing"] += 1
+            else:
+                self.done[what] += 1
 
     def _ip(*words: str) -> str:
         ran = subprocess.run([found("ip") or "ip", *words], capture_output=True, text=True, timeout=20, check=False)
@@ -229,9 +251,16 @@ if hosts.inside():
                         wrong.append(f"{port['network_id']}: {error}")
         return wrong
 
+    def figures(done: Counter[str]) -> str:
+        """What happened: sums, and how often each; what had found nothing to do is told apart."""
+        sums = {kind: sum(done[name] for name in names) for kind, names in HAPPENINGS.items()}
+        told = ", ".join(f"{number} {kind}" for kind, number in sums.items())
+        return f"chaos of {MINUTES:g} minutes, seed {SEED}: {told}\n{dict(done)}"
+
     def test_chaos(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         """Law: when it is quiet again all is served as the database has it, and nothing is left over."""
-        with running(tmp_path / "site", audit_interval=5, resync_interval=5, report_interval=2) as (server, agent):
+        settings = {"audit_interval": 5, "report_interval": 2, "unsafe_disable_hold": HOLD}
+        with running(tmp_path / "site", **settings) as (server, agent):
             chaos = Chaos(server, agent, random.Random(SEED))
             for number in range(NETWORKS):
                 server.network(f"10.{number}.0.0/24", ports=2)
@@ -257,11 +286,11 @@ if hosts.inside():
                 bound = lambda: [] if server.active(*chaos.networks()) else ["not all ports are ACTIVE"]  # noqa: E731
                 return all(right(look) for look in (*looks, bound))
 
-            until("all is right", everything, QUIET, told=lambda: f"seed {SEED}\n{said}\n{agent.log[-6000:]}")
+            until("all is right", everything, QUIET, told=lambda: f"{figures(chaos.done)}\n{said}\n{agent.log[-6000:]}")
             networks, ports = len(chaos.networks()), len(server.list("ports"))
             took = time.monotonic() - begun
         with capfd.disabled():
-            print(f"chaos of {MINUTES} minutes, seed {SEED}: {chaos.done.total()} things happened: {dict(chaos.done)}")
+            print(figures(chaos.done))
             print(f"all right {took:.1f} s later: {networks} networks, {ports} ports; no change planned, nothing left")
 
 else:
