@@ -44,6 +44,8 @@ class Laws:
         self._violations: list[str] = []
         #: (instance directory, text of the hosts file) of everything that a dnsmasq had loaded.
         self._loaded: set[tuple[str, str]] = set()
+        #: Networks that were damaged while the agent worked on them: what it wrote may not be what dnsmasq then read.
+        self._disturbed: set[str] = set()
         self._reported_at = world.clock.monotonic()
         self._answering_since = self._reported_at
         self._struck = 0
@@ -60,6 +62,8 @@ class Laws:
     def damaged(self, network_id: str) -> None:
         """Something happens to a network on the host; its leases are not lost by it."""
         self.untouched.discard(network_id)
+        if any(running.scope == f"network:{network_id}" for running in self._world.executor.running):
+            self._disturbed.add(network_id)
 
     def everything_changed(self) -> None:
         """Something happens that may rightly touch every network."""
@@ -126,6 +130,8 @@ class Laws:
             if process.program == "dnsmasq":
                 self.remember(world.host.owner(process) or "", process)
         for record in world.agent.state.networks.values():
+            if record.id in self._disturbed:
+                continue
             for port in record.desired.ports if record.desired is not None else ():
                 if port.id in port_ids and not self._was_loaded(record, port):
                     self._violations.append(f"port {port.id} reported, whose reservation no dnsmasq has loaded")
