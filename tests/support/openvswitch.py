@@ -54,9 +54,12 @@ class OpenVSwitch:
         self._bridge = bridge
         self._database: subprocess.Popen[bytes] | None = None
         self._switch: subprocess.Popen[bytes] | None = None
+        self._stations: list[str] = []
 
     def __enter__(self) -> Self:
         FOLDER.mkdir(parents=True, exist_ok=True)
+        for left in FOLDER.iterdir():
+            left.unlink()
         self._run("ovsdb-tool", "create", str(FOLDER / "conf.db"), str(SCHEMA))
         try:
             self.start_database()
@@ -72,6 +75,9 @@ class OpenVSwitch:
     def __exit__(self, *_: object) -> None:
         self.kill_switch()
         self.kill_database()
+        # Tap devices outlive it.
+        for device in (*self._stations, BRIDGE, "ovs-netdev"):
+            subprocess.run([found("ip") or "ip", "link", "delete", device], capture_output=True, check=False)
 
     # -- the daemons
 
@@ -140,6 +146,7 @@ class OpenVSwitch:
     def station(self, name: str, tag: int) -> str:
         """A virtual machine's place on a VLAN: the name of its device, which is beside Open vSwitch's."""
         outer = f"{name}-ovs"
+        self._stations.append(name)
         self._run("ip", "link", "add", name, "type", "veth", "peer", "name", outer)
         for device in (name, outer):
             Path(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6").write_text("1")
