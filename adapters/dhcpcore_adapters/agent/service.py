@@ -2,12 +2,14 @@
 
 SIGTERM and SIGINT end it and leave every dnsmasq running; SIGHUP reads the settings again.  A loop or a thread that
 raises ends the process, visibly: who watches over it starts it anew, and nothing on the host is disturbed by that.
+A service manager that wants to know is told when it serves, that it lives, and when it ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import random
 import resource
 import signal
@@ -41,6 +43,7 @@ from dhcpcore_adapters.agent.lock import AgentLock, refuse_stock_agent
 from dhcpcore_adapters.agent.loop import Agent
 from dhcpcore_adapters.agent.options import GROUP, AgentOptions
 from dhcpcore_adapters.agent.recent import Recent
+from dhcpcore_adapters.agent.supervised import Supervised
 from dhcpcore_adapters.agent.versions import InstalledDnsmasq
 from dhcpcore_adapters.journal import JournalWriter
 from dhcpcore_adapters.process import DeathWatcher, become_subreaper, ended_with, find_program, probe_dnsmasq
@@ -119,6 +122,7 @@ class Service:
         self._deaths: Deaths | None = None
         self._recent = Recent()
         self._journal: JournalWriter | None = None
+        self._supervised = Supervised(os.environ)
 
     @property
     def state(self) -> AgentState:
@@ -166,8 +170,12 @@ class Service:
             while not self._ending:
                 if self._reload:
                     self._reload = False
+                    self._supervised.reloading(self._clock.monotonic())
                     self._read_settings()
-                self._agent.wait(self._agent.step())
+                due = self._agent.step()
+                self._supervised.stepped(self._agent.state, self._clock.monotonic())
+                self._agent.wait(self._supervised.patience(due))
+            self._supervised.stopping()
             self._reporter.report("agent ends; what it serves goes on")
         if self._crash is not None:
             raise self._crash
