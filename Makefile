@@ -24,7 +24,7 @@ export PYTHON
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site test-neutron wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site test-neutron test-ovs wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,6 +75,11 @@ bench: venv ## measure ours against the stock agent in one run (network, once)
 bench-site: venv ## measure the agent on a site of its own: server, dnsmasq, clients, 200 networks
 	@.ci/system-tools
 	$(PY) bench/on_site.py $(ARGS)
+
+test-ovs: venv ## the interface driver openvswitch, with an Open vSwitch of the tests' own (apt, once)
+	@.ci/system-tools
+	@.ci/openvswitch
+	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/unit/test_ovsdb.py tests/conformance/test_real_openvswitch.py tests/integration/test_openvswitch.py tests/integration/test_agent_openvswitch.py $(ARGS)
 
 test-neutron: venv ## drive the agent with a whole Neutron 29: RabbitMQ, MariaDB, its server (network and apt, once)
 	@.ci/system-tools
