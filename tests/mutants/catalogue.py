@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from mutants.asking import ASKING
 from mutants.mutant import Mutant, unique
 from mutants.rendering import RENDERING
 from mutants.serving import SERVING
 from mutants.simulated import SIMULATED
 
-CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING, *SIMULATED))
+CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING, *ASKING, *SIMULATED))

@@ -1,7 +1,7 @@
 """Fold and plan, where other agents' bugs were: one case each, named after what went wrong.
 
 The laws behind them, over generated histories, are in tests/property/test_museum_state.py; more cases are in
-test_state_and_plan.py.
+test_state_and_plan.py and its neighbours.
 """
 
 from __future__ import annotations

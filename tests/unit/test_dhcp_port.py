@@ -1,0 +1,256 @@
+"""Our DHCP port: found, claimed, kept, lost and taken over, case by case."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dhcpcore import actions, events
+from dhcpcore.model.network import Segment
+from dhcpcore.model.port import FixedIP
+from dhcpcore.model.spec import InstanceKey
+from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from support.script import Script, dhcp_port, network, serving, subnet
+
+KEY = InstanceKey(network_id="net")
+
+
+def _as_served(script: Script) -> ObservedHost:
+    """The host as this script's state has it."""
+    found = []
+    for key, served in script.record().served.items():
+        spec = served.spec
+        assert served.pid is not None
+        process = ObservedProcess(
+            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
+        )
+        device = ObservedDevice(
+            namespace=spec.device.namespace,
+            name=spec.device.name,
+            mac_address=spec.device.mac_address,
+            mtu=spec.device.mtu,
+            addresses=spec.device.addresses,
+            routes=spec.device.routes,
+        )
+        found.append(
+            ObservedInstance(
+                key=key,
+                directory=spec.directory,
+                process=process,
+                device=device,
+                interface=device.name,
+                host=spec.host,
+                addn_hosts=spec.addn_hosts,
+                opts=spec.opts,
+            )
+        )
+    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
+
+
+def _reported(script: Script) -> set[str]:
+    return {p for action in script.history if isinstance(action, actions.NotifyReady) for p in action.port_ids}
+
+
+class TestOurPort:
+    def test_a_subnet_more_is_an_update_then_a_restart(self) -> None:
+        script = serving()
+        script.change(subnets=(subnet(number=0), subnet(number=1)))
+        script.tell(events.SubnetCreated(subnet=subnet(number=1)))
+        plans = script.settle()
+        kinds = [a.kind for plan in plans for a in plan]
+        # The server waits for our own port, too, when it has another address (Neutron, ml2: update_port).
+        assert kinds == ["fetch_network", "update_dhcp_port", "restart", "notify_ready"]
+        assert _reported(script) == {"net-dhcp"}
+        claim = plans[1].actions[0]
+        assert isinstance(claim, actions.UpdateDhcpPort)
+        assert claim.new_subnet_ids == ("net-s1",)
+        assert claim.payload["port"]["fixed_ips"] == [
+            {"subnet_id": "net-s0", "ip_address": "10.0.255.2"},
+            {"subnet_id": "net-s1"},
+        ]
+
+    def test_an_address_that_was_asked_for_is_given_up_when_its_subnet_is_no_longer_served(self) -> None:
+        """Whoever claimed the port: an agent that starts anew would give it up too."""
+        script = Script(network(subnets=(subnet(number=0), subnet(number=1))))
+        script.settle()
+        script.kinds()
+        script.change(subnets=(subnet(number=0), subnet(number=1, enable_dhcp=False)))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        (update,) = (action for action in script.history if isinstance(action, actions.UpdateDhcpPort))
+        assert [ip.subnet_id for ip in update.fixed_ips] == ["net-s0"]
+        assert update.new_subnet_ids == ()
+
+    def test_an_address_that_the_server_insists_on_is_asked_away_once(self) -> None:
+        script = Script(network(subnets=(subnet(number=0), subnet(number=1))))
+        script.settle()
+        script.kinds()
+        (own,) = script.server["net"].ports
+        script.answers[actions.UpdateDhcpPort] = lambda _: own
+        for gone in (1, 1, 0):
+            script.change(subnets=tuple(subnet(number=number, enable_dhcp=number != gone) for number in range(2)))
+            script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+            script.settle()
+        updates = [action for action in script.history if isinstance(action, actions.UpdateDhcpPort)]
+        assert [[ip.subnet_id for ip in update.fixed_ips] for update in updates] == [["net-s0"], ["net-s1"]]
+
+    def test_a_reserved_port_comes_before_a_new_one(self) -> None:
+        script = Script()
+        reserved = dhcp_port(script.settings, id="net-res", device_id="reserved_dhcp_port", binding_host_id="")
+        script.server["net"] = network(ports=(reserved,))
+        kinds = [a.kind for plan in script.settle() for a in plan]
+        assert "claim_reserved_port" in kinds
+        assert "create_dhcp_port" not in kinds
+
+    def test_a_port_bound_to_another_host_is_not_ours(self) -> None:
+        script = Script()
+        script.server["net"] = network(ports=(dhcp_port(script.settings, binding_host_id="host-2"),))
+        assert "create_dhcp_port" in [a.kind for plan in script.settle() for a in plan]
+
+    def test_when_it_is_deleted_the_server_is_asked_before_anything_is_claimed(self) -> None:
+        script = serving()
+        script.change(ports=())
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        assert [a.kind for plan in script.settle() for a in plan][:2] == ["fetch_network", "create_dhcp_port"]
+
+    def test_a_claim_whose_outcome_is_unknown_is_followed_by_a_fetch(self) -> None:
+        script = Script(network())
+        plan = script.start()
+        script.succeed(*plan.actions)
+        (claim,) = script.start().actions
+        script.fail(claim, fault="timeout")
+        assert [a.kind for a in script.plan()] == ["fetch_network"]
+        script.server["net"] = network(ports=(script.own_port(),))  # it had been created after all
+        script.now = 5.0
+        kinds = [a.kind for plan in script.settle() for a in plan]
+        assert "create_dhcp_port" not in kinds
+        assert "enable" in kinds
+
+    def test_exhaustion_waits_for_news(self) -> None:
+        """Launchpad 1447883: address exhaustion, endless resync."""
+        script = Script(network())
+        script.succeed(*script.start().actions)
+        (claim,) = script.start().actions
+        script.fail(claim, fault="address_exhausted")
+        script.now = 1e6
+        script.state = evolve(script.state, heartbeat=evolve(script.state.heartbeat, supported=False))
+        script.settle()
+        assert "create_dhcp_port" not in script.kinds()[4:]
+        script.tell(events.PortDeleted(port_id="net-p5", network_id="net"))
+        script.tell(events.SubnetUpdated(subnet=subnet(gateway_ip=None)))
+        script.change(subnets=(subnet(gateway_ip=None),))
+        assert "create_dhcp_port" in [a.kind for plan in script.settle() for a in plan]
+
+    def test_an_answer_without_the_address_asked_for_backs_off(self) -> None:
+        """Launchpad 1627480: the port comes back without the requested fixed IP."""
+        script = Script(network())
+        script.answers[actions.CreateDhcpPort] = lambda _: script._stored(script.own_port(fixed_ips=()))
+        script.answers[actions.UpdateDhcpPort] = lambda _: script._stored(script.own_port(fixed_ips=()))
+        for _ in range(6):
+            script.succeed(*script.start().actions)
+        assert script.record().claim_retry is not None
+        assert sum(a.kind in ("create_dhcp_port", "update_dhcp_port") for a in script.history) == 1
+
+    def test_an_agent_that_does_not_host_the_network_lets_go(self) -> None:
+        script = serving()
+        script.change(ports=())
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        script.succeed(*script.start().actions)
+        (claim,) = script.start().actions
+        script.fail(claim, fault="network_not_found")
+        assert [a.kind for a in script.plan()] == ["disable"]
+
+    def test_of_several_ports_of_ours_the_plugged_one_is_kept(self) -> None:
+        script = serving()
+        second = script.own_port(
+            id="net-aaaa",
+            mac_address="fa:16:3e:ff:ff:03",
+            fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.255.3"),),
+        )
+        script.change(ports=(second, script.own_port()))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        assert not {"restart", "update_device"} & {a.kind for plan in script.settle() for a in plan}
+
+    def test_the_device_of_a_replaced_port_goes_before_the_new_one_comes(self) -> None:
+        """With the same plan, not with the next audit: the new port may have the old one's address and MAC address."""
+        script = serving()
+        old = script.record().served[KEY].spec.device.name
+        script.change(ports=(script.own_port(id="net-aaaa"),))
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        script.succeed(*script.start().actions)
+        remove, restart = script.plan().actions
+        assert isinstance(remove, actions.RemoveDevice)
+        assert isinstance(restart, actions.RestartInstance)
+        assert (remove.device, remove.scope) == (old, restart.scope)
+        assert restart.spec.device.name != old
+        assert remove.reasons == (f"{restart.spec.device.name} replaces it",)
+        script.settle()
+        assert script.record().strays == ()
+
+    def test_a_removed_device_whose_replacement_failed_is_looked_at_and_replaced(self) -> None:
+        script = serving()
+        script.change(ports=(script.own_port(id="net-aaaa"),))
+        script.tell(events.PortDeleted(port_id="net-dhcp", network_id="net"))
+        script.succeed(*script.start().actions)
+        remove, restart = script.start().actions
+        script.succeed(remove)
+        script.fail(restart)
+        script.now = 100.0
+        spec = script.record().served[KEY].spec
+        left = ObservedInstance(
+            key=KEY,
+            directory=spec.directory,
+            process=ObservedProcess(program="dnsmasq", owner="net", pid=7, argv=spec.argv, namespace="qdhcp-net"),
+            host=spec.host,
+            addn_hosts=spec.addn_hosts,
+            opts=spec.opts,
+            interface=spec.device.name,
+        )
+        made = ObservedDevice(namespace="qdhcp-net", name="tapnet-aaaa")  # it came so far before it failed
+        script.observed = ObservedHost(instances=(left,), namespaces=("qdhcp-net",), stray_devices=(made,))
+        look = next(a for a in script.start() if isinstance(a, actions.ObserveHost))
+        script.succeed(look)
+        assert [a.kind for a in script.plan() if a.network_id == "net"] == ["restart"]
+
+    def test_a_device_that_is_unplugged_is_plugged_again_and_dnsmasq_runs_on(self) -> None:
+        script = serving()
+        whole = _as_served(script)
+        (instance,) = whole.instances
+        assert instance.device is not None
+        cut = evolve(instance, device=evolve(instance.device, unplugged="its other end is on no bridge"))
+        for _ in range(2):
+            script.tell(events.HostObserved(observed=evolve(whole, instances=(cut,))))
+            (repair,) = script.start().actions
+            assert isinstance(repair, actions.UpdateDevice)
+            assert repair.reasons == ("its other end is on no bridge",)
+            script.succeed(repair)
+            assert not script.plan()
+        script.tell(events.HostObserved(observed=whole))
+        assert not script.plan()
+
+    def test_a_device_that_another_instance_serves_on_stays(self) -> None:
+        """Segments whose ports were mixed up: what one leaves is the other's."""
+        segments = tuple(Segment(id=f"g{tag}", network_id="net", segmentation_id=tag) for tag in (1, 2))
+        subnets = tuple(subnet(number=tag, segment_id=f"g{tag}") for tag in (1, 2))
+        script = Script(network(segments=segments, subnets=subnets))
+        script.settle()
+        first, second = (script.record().served[InstanceKey(network_id="net", segmentation=tag)] for tag in "12")
+        swapped = {first.spec.device.port_id: "2", second.spec.device.port_id: "1"}
+        ports = []
+        for known in script.server["net"].ports:
+            tag = swapped[known.id]
+            ip = FixedIP(subnet_id=f"net-s{tag}", ip_address=f"10.{tag}.0.77")
+            ports.append(evolve(known, device_id=script.settings.dhcp_device_id("net", tag), fixed_ips=(ip,)))
+        script.change(ports=tuple(ports))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        assert [a.kind for a in script.plan()] == ["restart", "restart"]
+
+
+def test_a_device_id_that_no_instance_can_have_is_not_ours() -> None:
+    script = Script()
+    odd = dhcp_port(script.settings, device_id=script.settings.dhcp_device_id("net", None) + "-../../x y")
+    script.server["net"] = network(ports=(odd,), subnets=())
+    script.settle()
+    del script.server["net"]
+    script.tell(events.NetworkDeleted(network_id="net"))
+    assert script.settle() == []

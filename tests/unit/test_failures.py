@@ -1,0 +1,142 @@
+"""What failed: when it is tried again, and what else it touches."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dhcpcore import actions, events
+from dhcpcore.model.spec import InstanceKey
+from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from dhcpcore.state.records import LastDeath
+from support.script import network, port, serving
+
+KEY = InstanceKey(network_id="net")
+
+
+class TestFailures:
+    def test_a_failed_action_is_retried_after_a_look_at_the_host_and_loses_no_event(self) -> None:
+        """L4: an exception in one event's handler silently drops that network's queued events."""
+        script = serving()
+        script.tell(events.PortCreated(port=port(5)))
+        (reload,) = script.start().actions
+        script.tell(events.PortCreated(port=port(6)))
+        script.fail(reload, reason="disk full")
+        assert not script.plan()
+        script.now = 1.0
+        (look,) = script.start().actions
+        assert isinstance(look, actions.ObserveHost)
+        assert look.network_id == "net"
+        served = script.record().served[KEY]
+        device = served.spec.device
+        script.observed = ObservedHost(
+            instances=(
+                ObservedInstance(
+                    key=KEY,
+                    process=ObservedProcess(
+                        program="dnsmasq",
+                        owner="net",
+                        pid=served.pid or 1,
+                        argv=served.spec.argv,
+                        namespace="qdhcp-net",
+                    ),
+                    host=served.spec.host,
+                    addn_hosts=served.spec.addn_hosts,
+                    opts=served.spec.opts,
+                    device=ObservedDevice(
+                        namespace="qdhcp-net",
+                        name=device.name,
+                        mac_address=device.mac_address,
+                        mtu=device.mtu,
+                        addresses=device.addresses,
+                        routes=device.routes,
+                    ),
+                ),
+            ),
+            namespaces=("qdhcp-net",),
+        )
+        script.succeed(look)
+        (again,) = script.plan().actions
+        assert isinstance(again, actions.ReloadInstance)
+        assert "10.0.0.5" in again.spec.host
+        assert "10.0.0.6" in again.spec.host
+
+    def test_it_never_shows_in_another_networks_plan(self) -> None:
+        """Launchpad 1384402: one failing network restarted every dnsmasq."""
+        script = serving(network("a"), network("b"))
+        script.tell(events.PortCreated(port=port(5, "a")))
+        (reload,) = script.start().actions
+        script.fail(reload)
+        script.tell(events.PortCreated(port=port(5, "b")))
+        assert [(a.kind, a.network_id) for a in script.plan()] == [("reload", "b")]
+
+    def test_reasons_are_short_strings(self) -> None:
+        """L14: exception objects are kept as resync reasons."""
+        script = serving()
+        script.tell(events.PortCreated(port=port(5)))
+        (reload,) = script.start().actions
+        script.fail(reload, reason="x" * 100_000 + "\nsecond line")
+        retry = script.record().retry
+        assert retry is not None
+        assert len(retry.reason) <= 400
+        assert "\n" not in retry.reason
+
+    def test_a_dead_dnsmasq_is_back_at_once(self) -> None:
+        script = serving()
+        script.now = 1000.0
+        script.state = evolve(script.state, heartbeat=evolve(script.state.heartbeat, due=1e9))
+        script.state = evolve(script.state, observation=evolve(script.state.observation, due=1e9))
+        script.tell(events.ProcessDied(key=KEY, exit_code=-11))
+        (restart,) = script.plan().actions
+        assert isinstance(restart, actions.RestartInstance)
+        assert restart.repair
+
+    def test_one_that_dies_at_every_start_is_paced(self) -> None:
+        script = serving()
+        script.tell(events.ProcessDied(key=KEY, exit_code=2))
+        script.succeed(*script.start().actions)
+        script.tell(events.ProcessDied(key=KEY, exit_code=2, detail="port 53 in use"))
+        assert not script.plan()
+        retry = script.record().retry
+        assert retry is not None
+        assert "port 53 in use" in retry.reason
+        assert "exit code 2" in retry.reason
+
+    def test_one_that_is_stopped_to_be_started_anew_has_not_died(self) -> None:
+        """Several restarts within a minute are no reason to wait before the next; a crash in one of them is told."""
+        script = serving()
+        for mtu in (1400, 1401, 1402, 1403):
+            script.change(mtu=mtu)
+            script.tell(events.ResyncRequested(reason="a test", network_id="net"))
+            script.succeed(*script.start())
+            (restart,) = script.start()
+            assert isinstance(restart, actions.RestartInstance)
+            script.tell(events.ProcessDied(key=KEY, pid=script.record().served[KEY].pid, exit_code=mtu % 2 and None))
+            script.succeed(restart)
+            served = script.record().served[KEY]
+            assert (served.alive, served.deaths, served.last_death, script.record().retry) == (True, 0, None, None)
+        script.change(mtu=1500)
+        script.tell(events.ResyncRequested(reason="a test", network_id="net"))
+        script.succeed(*script.start())
+        (restart,) = script.start()
+        script.tell(events.ProcessDied(key=KEY, pid=script.record().served[KEY].pid, exit_code=-6))
+        assert script.record().served[KEY].deaths == 1
+        script.succeed(restart)
+
+    def test_how_it_died_is_remembered_after_it_is_back(self) -> None:
+        script = serving(force_metadata=True)
+        script.now = 100.0
+        script.tell(events.ProcessDied(key=KEY, exit_code=-9, detail="killed\n" + "x" * 1000))
+        script.tell(events.ProxyDied(network_id="net", exit_code=1, detail="why"))
+        script.settle()
+        record = script.record()
+        assert record.served[KEY].alive
+        death = record.served[KEY].last_death
+        assert death is not None
+        assert (death.at, death.exit_code, death.detail[:8], len(death.detail)) == (100.0, -9, "killed x", 400)
+        assert record.proxy is not None
+        assert record.proxy.last_death == LastDeath(at=100.0, exit_code=1, detail="why")
+
+    def test_the_death_of_an_earlier_process_means_nothing(self) -> None:
+        script = serving()
+        script.tell(events.ProcessDied(key=KEY, pid=99999))
+        assert not script.plan()

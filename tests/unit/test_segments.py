@@ -1,0 +1,176 @@
+"""Routed networks: each segment that this host serves is an instance of its own."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dhcpcore import actions, events
+from dhcpcore.model.network import Segment
+from dhcpcore.model.port import FixedIP
+from dhcpcore.model.spec import InstanceKey
+from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from support.script import Script, dhcp_port, network, subnet
+
+KEY7 = InstanceKey(network_id="net", segmentation="7")
+
+
+def _ip(number: int) -> tuple[FixedIP, ...]:
+    return (FixedIP(subnet_id=f"net-s{number}", ip_address=f"10.{number}.255.2"),)
+
+
+def _as_served(script: Script) -> ObservedHost:
+    """The host as this script's state has it."""
+    found = []
+    for key, served in script.record().served.items():
+        spec = served.spec
+        assert served.pid is not None
+        process = ObservedProcess(
+            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
+        )
+        device = ObservedDevice(
+            namespace=spec.device.namespace,
+            name=spec.device.name,
+            mac_address=spec.device.mac_address,
+            mtu=spec.device.mtu,
+            addresses=spec.device.addresses,
+            routes=spec.device.routes,
+        )
+        found.append(
+            ObservedInstance(
+                key=key,
+                directory=spec.directory,
+                process=process,
+                device=device,
+                interface=device.name,
+                host=spec.host,
+                addn_hosts=spec.addn_hosts,
+                opts=spec.opts,
+            )
+        )
+    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
+
+
+class TestSegments:
+    def _routed(self, script: Script) -> None:
+        segments = (Segment(id="seg-a", segmentation_id=7), Segment(id="seg-b", segmentation_id=None))
+        subnets = (subnet(number=0, segment_id="seg-a"), subnet(number=1, segment_id="seg-b"))
+        script.server["net"] = network(segments=segments, subnets=subnets)
+        numbers = {"net-s0": "a", "net-s1": "b"}
+        script.answers[actions.CreateDhcpPort] = lambda action: script._stored(
+            script.own_port(
+                id=f"{numbers[action.subnet_ids[0]]}{'0' * 12}",  # type: ignore[attr-defined]
+                device_id=action.device_id,  # type: ignore[attr-defined]
+                mac_address=f"fa:16:3e:ff:ff:0{action.subnet_ids[0][-1]}",  # type: ignore[attr-defined]
+                fixed_ips=(
+                    FixedIP(
+                        subnet_id=action.subnet_ids[0],  # type: ignore[attr-defined]
+                        ip_address=f"10.{action.subnet_ids[0][-1]}.255.2",  # type: ignore[attr-defined]
+                    ),
+                ),
+            )
+        )
+
+    def test_each_segment_is_an_instance_of_its_own(self) -> None:
+        """L2: a multi-segment reload served one segment only."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        assert {key.directory for key in script.record().served} == {"7/net", "None/net"}
+
+    def test_one_segment_going_leaves_the_other_and_the_namespace(self) -> None:
+        """L1, and Launchpad 2051729: the namespace went under another segment."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        script.kinds()
+        script.change(
+            subnets=(subnet(number=0, segment_id="seg-a"),), segments=(Segment(id="seg-a", segmentation_id=7),)
+        )
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        kinds = script.kinds()
+        assert kinds.count("disable") == 1
+        assert "remove_namespace" not in kinds
+        assert {key.directory for key in script.record().served} == {"7/net"}
+
+    def test_those_that_stay_are_not_started_again_when_others_go(self) -> None:
+        """Launchpad 2051729: what happened to one segment reached the others."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        script.kinds()
+        script.change(
+            subnets=(subnet(number=0, segment_id="seg-a"),), segments=(Segment(id="seg-a", segmentation_id=7),)
+        )
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        assert "restart" not in script.kinds()
+        script.tell(events.HostObserved(observed=_as_served(script)))
+        assert script.plan().actions == ()
+
+    def test_one_that_is_left_alone_keeps_the_label_with_the_command_line(self) -> None:
+        """Else another that joins it later would find the metadata address taken, by one that is not started again."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        both = script.server["net"].subnets
+        script.change(subnets=both[:1])
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        seen = _as_served(script)
+        (one,) = seen.instances
+        assert one.device is not None
+        bare = evolve(seen, instances=(evolve(one, device=evolve(one.device, addresses=())),))
+        script.tell(events.HostObserved(observed=bare))
+        (repair,) = script.plan().actions
+        assert isinstance(repair, actions.UpdateDevice)
+        assert repair.spec.device.shared
+
+    def test_each_of_several_listens_on_its_own_device_only(self) -> None:
+        """Else the first takes port 53 of all of them, and the next ends at its start."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        for served in script.record().served.values():
+            assert f"--interface={served.spec.device.name}" in served.spec.argv
+            assert served.spec.device.shared
+            assert [warning.code for warning in served.spec.warnings] == ["namespace-shared"]
+
+    def test_one_that_listens_everywhere_makes_way_before_another_starts(self) -> None:
+        script = Script()
+        self._routed(script)
+        both = script.server["net"]
+        script.change(subnets=(subnet(number=0, segment_id="seg-a"),))
+        script.settle()
+        assert not any("interface" in argument for argument in script.record().served[KEY7].spec.argv)
+        script.change(subnets=both.subnets)
+        script._stored(dhcp_port(script.settings, id="b" + "0" * 12, fixed_ips=_ip(1), mac_address="fa:16:3e:ff:ff:09"))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        plans = [[(a.kind, a.key.directory) for a in plan if hasattr(a, "key")] for plan in script.settle()]
+        assert [plan for plan in plans if plan] == [[("restart", "7/net")], [("enable", "None/net")]]
+
+    def test_one_that_is_dead_keeps_nobody_waiting(self) -> None:
+        script = Script()
+        self._routed(script)
+        both = script.server["net"]
+        script.change(subnets=(subnet(number=0, segment_id="seg-a"),))
+        script.settle()
+        pid = script.record().served[KEY7].pid
+        script.change(subnets=both.subnets)
+        script._stored(dhcp_port(script.settings, id="b" + "0" * 12, fixed_ips=_ip(1), mac_address="fa:16:3e:ff:ff:09"))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        script.tell(events.ProcessDied(key=KEY7, pid=pid, exit_code=1))
+        assert {a.kind for a in script.plan()} == {"enable", "restart"}
+
+    def test_observation_finds_instances_of_segments(self) -> None:
+        """L3: at start, directories of multi-segment instances are not found, so never cleaned."""
+        script = Script()
+        key = InstanceKey(network_id="gone", segmentation="7")
+        script.observed = ObservedHost(instances=(ObservedInstance(key=key, host=""),), namespaces=("qdhcp-gone",))
+        script.settle()
+        script.now = 1.0
+        script.settle()
+        kinds = script.kinds()
+        assert "disable" in kinds
+        assert "remove_namespace" in kinds
