@@ -83,6 +83,34 @@ def check_neutrons_own_driver_is_followed_without_a_restart(site: Site) -> None:
     assert site.pid(network) != pid
 
 
+def check_options_are_the_agents(site: Site) -> None:
+    """Law: whatever the agent's options say, it comes to the same files and command line as with Neutron's driver."""
+    for name, value in {
+        "dhcp_lease_duration": 1200,
+        "dnsmasq_dns_servers": ["10.0.0.53", "10.0.0.54"],
+        "dns_domain": "example.org",
+        "dhcp_broadcast_reply": True,
+        "dnsmasq_lease_max": 100,
+        "dhcp_renewal_time": 60,
+        "dhcp_rebinding_time": 90,
+        "dnsmasq_txt_record": "cloud,1",
+        "dnsmasq_base_log_dir": str(site.folder / "log"),
+        "force_metadata": True,
+    }.items():
+        CONF.set_override(name, value)
+    six = {"cidr": "fd00::/64", "ip_version": 6, "ipv6_address_mode": "dhcpv6-stateful", "ipv6_ra_mode": None}
+    network = site.server.network("net", ports=3)
+    network["subnets"].append(network["subnets"][0] | six | {"id": an_id("six"), "gateway_ip": "fd00::1"})
+    network["subnets"][0]["host_routes"] = [{"destination": "10.9.0.0/16", "nexthop": "10.1.0.9"}]
+    site.start(STOCKS)
+    pid, argv, files = site.pid(network), site.argv(network), site.written()
+    assert "--log-dhcp" in argv
+    assert "169.254.169.254/32,10.1.0.2" in site.read(network, "opts")
+    site.start(OURS)
+    assert (site.pid(network), site.argv(network)) == (pid, argv)
+    assert site.written() == files
+
+
 def check_a_port_is_a_reload(site: Site) -> None:
     """Law: a new port is in the files, dnsmasq is signalled, not started anew; what does not differ is not written."""
     network = site.server.network("net", ports=2)

@@ -142,13 +142,16 @@ class Server:
         asked = port["port"]
         self.calls.append("create_dhcp_port")
         network = self.networks[asked["network_id"]]
-        (wanted,) = asked["fixed_ips"]
-        (subnet,) = (each for each in network["subnets"] if each["id"] == wanted["subnet_id"])
+        wanted = [each["subnet_id"] for each in asked["fixed_ips"]]
+        subnets = [each for each in network["subnets"] if each["id"] in wanted]
         made = self.port(
             network,
             id=an_id(asked["device_id"]),
             mac_address="fa:16:3e:ff:00:02",
-            fixed_ips=[{"subnet_id": subnet["id"], "ip_address": subnet["cidr"].replace("0/24", "2")}],
+            fixed_ips=[
+                {"subnet_id": each["id"], "ip_address": each["cidr"].replace("0/24", "2").replace("/64", "2")}
+                for each in subnets
+            ],
             device_id=asked["device_id"],
             device_owner="network:dhcp",
             **{"binding:host_id": HOST},
