@@ -13,6 +13,7 @@ Parts may be hurt: `broker.restart()`, `mariadb.stand_still(5)`, `restart_rpc()`
 
 from __future__ import annotations
 
+import copy
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,7 +37,7 @@ class ControlPlane(Server):
     Args:
         folder: an empty directory, for its files and logs.
         hosts: on which ports can be bound, beside `COMPUTE`: those of the agents. ``<host>=physnet1`` is a host that is
-            on that physical network only.
+            on that physical network only; the others are on both, ``physnet1`` and ``physnet2``.
         agent_down_time: seconds without a report until an agent counts as dead.
         service_plugins: more than ``router``, for example ``segments``.
         periodic_workers: whether networks are moved away from dead agents, and the like.
@@ -68,7 +69,7 @@ class ControlPlane(Server):
         self.rpc = Daemon([str(VENV / "bin/neutron-rpc-server"), *files], folder / "rpc.log")
         workers = [str(VENV / "bin/neutron-periodic-workers"), *files]
         self.workers = Daemon(workers, folder / "workers.log") if periodic_workers else None
-        self._layer2 = _Layer2(folder, [COMPUTE, *hosts], max(1.0, agent_down_time / 4))
+        self._layer2 = _Layer2(folder, self._all(hosts), max(1.0, agent_down_time / 4))
         Program.__init__(self, [], folder / "api.log")
 
     def _write_settings(
@@ -120,6 +121,11 @@ class ControlPlane(Server):
         (folder / "gunicorn.py").write_text(
             f'wsgi_app = "neutron.wsgi.api:application"\nbind = "unix:{self.socket}"\n{threads}'
         )
+
+    @staticmethod
+    def _all(hosts: Sequence[str]) -> list[str]:
+        named = {host.partition("=")[0] for host in hosts}
+        return [*hosts, *([] if COMPUTE in named else [COMPUTE])]
 
     # -- processes
 
@@ -180,6 +186,12 @@ class ControlPlane(Server):
 
     # -- REST
 
+    def another_client(self) -> Self:
+        """The same server, by a connection of its own, for another thread; for REST only."""
+        other = copy.copy(self)
+        other._connection = None
+        return other
+
     def create(self, kind: str, **attributes: Any) -> dict[str, Any]:
         """Create a network, subnet, port or segment; what the server says of it."""
         owner = {} if kind == "segment" else {"project_id": PROJECT}
@@ -204,10 +216,9 @@ class ControlPlane(Server):
 
     def wait_for_dhcp_ports(self, network_id: str, number: int = 1) -> None:
         """Wait until so many agents have claimed their ports on a network."""
-        query = f"network_id={network_id}&device_owner=network:dhcp"
 
         def claimed() -> bool:
-            return sum(1 for port in self.list("ports", query) if port["device_id"].startswith("dhcp")) >= number
+            return sum(1 for port in self.dhcp_ports(network_id) if port["device_id"].startswith("dhcp")) >= number
 
         until("the agents have claimed their DHCP ports", claimed, 60)
 
@@ -231,6 +242,29 @@ class ControlPlane(Server):
         ports = [port for network_id in network_ids for port in self.list("ports", f"network_id={network_id}")]
         waiting = [port for port in ports if port["binding:host_id"] and port["device_owner"] != "network:dhcp"]
         return all(port["status"] == "ACTIVE" for port in waiting)
+
+    def hosted(self, host: str) -> list[dict[str, Any]]:
+        """The networks that are scheduled to a host's DHCP agent."""
+        agent = self.agent(host)
+        assert agent is not None
+        networks: list[dict[str, Any]] = self.rest("GET", f"agents/{agent['id']}/dhcp-networks")["networks"]
+        return networks
+
+    def schedule(self, host: str, network_id: str) -> None:
+        """Give a network to a host's DHCP agent."""
+        agent = self.agent(host)
+        assert agent is not None
+        self.rest("POST", f"agents/{agent['id']}/dhcp-networks", {"network_id": network_id})
+
+    def unschedule(self, host: str, network_id: str) -> None:
+        """Take a network from a host's DHCP agent."""
+        agent = self.agent(host)
+        assert agent is not None
+        self.rest("DELETE", f"agents/{agent['id']}/dhcp-networks/{network_id}")
+
+    def dhcp_ports(self, network_id: str) -> list[dict[str, Any]]:
+        """The DHCP ports of a network, reserved ones among them."""
+        return self.list("ports", f"network_id={network_id}&device_owner=network:dhcp")
 
     def agent(self, host: str) -> dict[str, Any] | None:
         """A host's DHCP agent, as the server's database has it."""
