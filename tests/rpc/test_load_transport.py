@@ -24,8 +24,8 @@ def test_by_name_and_by_class_path(name: str) -> None:
 @pytest.mark.parametrize(
     "name, options, option, said",
     [
-        ("nosuch", OPTIONS, "transport", "one of websocket, or package.module:Class"),
-        ("", OPTIONS, "transport", "one of websocket"),
+        ("nosuch", OPTIONS, "transport", "one of oslo, websocket, or package.module:Class"),
+        ("", OPTIONS, "transport", "one of oslo, websocket"),
         (".:x", OPTIONS, "transport", "imported"),
         ("nosuch.module:Transport", OPTIONS, "transport", "imported"),
         ("dhcpcore_adapters.rpc.websocket:NoSuch", OPTIONS, "transport", "imported"),

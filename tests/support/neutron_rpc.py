@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -68,9 +69,13 @@ class NeutronRpc:
 
     def stop(self) -> None:
         """Answer no more."""
-        for server in self._servers:
+
+        def end(server: Any) -> None:
             server.stop()
             server.wait()
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(end, self._servers))
         self._transport.cleanup()
 
     def tell(self, host: str | None, method: str, **arguments: Any) -> None:

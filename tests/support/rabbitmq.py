@@ -103,6 +103,14 @@ class RabbitMQ:
         """What it said."""
         return (self._folder / "out").read_text(errors="replace")
 
+    def queues(self) -> set[str]:
+        """The names of all queues."""
+        command = [_PROGRAM.with_name("rabbitmqctl"), "--quiet", "list_queues", "--no-table-headers", "name"]
+        done = subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=_PATIENCE, check=True
+        )
+        return set(done.stdout.split())
+
     def _listens(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:

@@ -63,11 +63,21 @@ _STANCES: Final[tuple[tuple[str, Stance], ...]] = (
     ("DEFAULT.graceful_shutdown_timeout", Stance("differently", "SIGTERM ends the agent within two seconds")),
     ("DEFAULT.log_options", Stance("not", "options are not logged; dhcpcore status tells of the agent")),
     ("DEFAULT.periodic_*", Stance("not", "there are no periodic tasks, but what is due when it is due")),
+    (
+        "DEFAULT.backdoor_*",
+        Stance("not", "there is no backdoor; dhcpcore status and dhcpcore explain tell of the agent"),
+    ),
     ("DEFAULT.setproctitle", Stance("not", "the process keeps its name")),
     ("DEFAULT.config_file", Stance("honoured", "as --config-file")),
     ("DEFAULT.config_dir", Stance("honoured", "as --config-dir")),
     ("DEFAULT.config_source", Stance("not", "options are read from files and directories only")),
     *((f"DEFAULT.{name}", Stance("differently", _LOG)) for name in _LOGGING.split()),
+    (
+        "DEFAULT.interface_driver",
+        Stance(
+            "honoured", "openvswitch, linuxbridge and the class paths of Neutron's drivers are dhcpcore's own drivers"
+        ),
+    ),
     ("DEFAULT.transport_url", Stance("honoured", _LIBRARY)),
     ("DEFAULT.control_exchange", Stance("honoured", _LIBRARY)),
     ("DEFAULT.rpc_response_timeout", Stance("honoured", "with the transport oslo: seconds for an answer, at first")),
@@ -78,8 +88,8 @@ _STANCES: Final[tuple[tuple[str, Stance], ...]] = (
     ("oslo_messaging_rabbit.*", Stance("honoured", _LIBRARY)),
     ("oslo_messaging_metrics.*", Stance("honoured", _LIBRARY)),
     ("oslo_messaging_tracing.*", Stance("honoured", _LIBRARY)),
-    ("OVS.ovsdb_connection", Stance("honoured", "given to the interface driver openvswitch")),
-    ("OVS.ovsdb_timeout", Stance("honoured", "given to the interface driver openvswitch")),
+    ("OVS.ovsdb_connection", Stance("honoured", "the driver openvswitch; not set: unix:/run/openvswitch/db.sock")),
+    ("OVS.ovsdb_timeout", Stance("honoured", "the driver openvswitch")),
     ("OVS.datapath_type", Stance("differently", "UDP checksums are completed by the kernel, whatever the datapath")),
     ("OVS.ssl_*", Stance("not", _OVSDB)),
     ("OVS.ovsdb_debug", Stance("not", "what is said to Open vSwitch is not logged")),

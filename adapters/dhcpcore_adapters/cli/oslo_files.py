@@ -55,36 +55,46 @@ def read_together(cfg: Any, files: Sequence[str]) -> dict[str, list[Pair]]:
         group, _, option = name.rpartition(".")
         opt = cfg.StrOpt(option, default=default)
         conf.register_opt(opt, group=None if group == "DEFAULT" else group)
-    found: dict[str, list[Pair]] = {}
+    raw: dict[str, dict[str, dict[str, list[str]]]] = {path: {} for path in files}
     try:
         conf(args=[], project="neutron", prog="dhcpcore", default_config_files=list(files), default_config_dirs=[])
-        for path in files:
-            sections: dict[str, dict[str, list[str]]] = {}
+        for path, sections in raw.items():
             cfg.ConfigParser(path, sections).parse()
-            found[path] = [
-                (grouped(group, name), _value(cfg, conf, path, group, name, values[-1]))
-                for group, options in sections.items()
-                for name, values in options.items()
-            ]
     except cfg.ConfigFileParseError as error:
         said = " ".join(str(error).split())
         raise CommandError([f"{said}; write each option as name = value, below a [group]"]) from None
     except (cfg.Error, OSError, UnicodeDecodeError) as error:
         raise CommandError([f"{' '.join(str(error).split())}; correct it and run again"]) from None
-    return found
+    # The library says of every option that it stands in the file that was read last.
+    counts = {
+        (group.lower(), name): path
+        for path, sections in raw.items()
+        for group, options in sections.items()
+        for name in options
+    }
+
+    def value(path: str, group: str, name: str, text: str) -> str:
+        # One that is overridden is not looked at again.
+        return _replaced(cfg, conf, group, name, text) if counts[group.lower(), name] == path else text
+
+    return {
+        path: [
+            (grouped(group, name), value(path, group, name, values[-1]))
+            for group, options in sections.items()
+            for name, values in options.items()
+        ]
+        for path, sections in raw.items()
+    }
 
 
-def _value(cfg: Any, conf: Any, path: str, group: str, name: str, text: str) -> str:
-    """The value with its ``$name`` replaced, where this file's is the one that counts."""
-    if "$" not in text and "\\" not in text:
+def _replaced(cfg: Any, conf: Any, group: str, name: str, text: str) -> str:
+    """The value, with what stands there for another option; as it is written where that cannot be done."""
+    if "$" not in text:
         return text
-    spelt = "DEFAULT" if group.lower() == "default" else group
+    spelt = None if group.lower() == "default" else grouped(group, "").rstrip(".")
     with suppress(cfg.Error, ValueError):
-        # Registered late, an option is read from what was parsed before.
-        if f"{spelt}.{name}" not in REGISTERED:
-            conf.register_opt(cfg.StrOpt(name), group=None if spelt == "DEFAULT" else spelt)
-        where = conf.get_location(name, None if spelt == "DEFAULT" else spelt)
-        if where is not None and where.detail == path:
-            holder = conf if spelt == "DEFAULT" else conf[spelt]
-            return str(holder[name])
+        if f"{spelt or 'DEFAULT'}.{name}" not in REGISTERED:
+            # Registered late, an option is read from what was parsed before.
+            conf.register_opt(cfg.StrOpt(name), group=spelt)
+        return str(conf[name] if spelt is None else conf[spelt][name])
     return text

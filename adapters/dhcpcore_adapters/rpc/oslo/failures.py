@@ -6,6 +6,7 @@ with one of ours otherwise, as docs/transports.md has it.
 
 from __future__ import annotations
 
+import builtins
 from typing import Final
 
 from dhcpcore import AdapterError
@@ -16,20 +17,6 @@ from dhcpcore_adapters.rpc.refusals import refused
 #: How oslo.messaging marks the class of a remote exception that it has rebuilt here.
 _REBUILT: Final = "_Remote"
 _LONGEST: Final = 500
-#: What Python itself raises inside a server is no refusal but a fault of its own.
-_FAULTS: Final = frozenset(
-    {
-        "AssertionError",
-        "AttributeError",
-        "Exception",
-        "IndexError",
-        "KeyError",
-        "NameError",
-        "RuntimeError",
-        "TypeError",
-        "ValueError",
-    }
-)
 #: The server does not know the method, or not in this version: an older one.
 _UNKNOWN: Final = frozenset({"NoSuchMethod", "UnsupportedVersion"})
 
@@ -43,6 +30,9 @@ def as_adapter_error(error: BaseException, method: str, timeout: float) -> Adapt
     if isinstance(error, oslo_messaging.RemoteError):
         return _remote(str(error.exc_type), str(error.value), method)
     name = type(error).__name__
+    if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+        # What Python itself raises inside a server arrives as it was raised there.
+        return _remote(name, str(error), method)
     if name.endswith(_REBUILT):
         # Its text is the message, and then a traceback in lines of their own.
         return _remote(name.removesuffix(_REBUILT), str(error), method)
@@ -57,7 +47,7 @@ def as_adapter_error(error: BaseException, method: str, timeout: float) -> Adapt
 def _remote(name: str, text: str, method: str) -> AdapterError:
     if name in _UNKNOWN:
         return refused("UnsupportedVersion", f"the server does not take {method}: {_one_line(text)}")
-    if name in _FAULTS:
+    if hasattr(builtins, name):
         return AdapterError(f"InternalError: the server failed at {method}: {name}; its own log says why")
     return refused(name, _one_line(text))
 
