@@ -104,7 +104,8 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
     )
     awaiting = record.awaiting_ready
     if record.desired is not None:
-        left = unreported(served[key] for key in served if key not in record.served)
+        # Of another life of the agent's, or of an action of this one that failed after it had written the mark.
+        left = unreported(served.values()) - unreported(record.served.values())
         awaiting = awaiting.update({port.id: False for port in record.desired.ports if port.id in left - {*awaiting}})
     return evolve(
         record,

@@ -74,6 +74,35 @@ def test_where_no_mark_lies_nothing_is_reported() -> None:
     assert _reported(_restarted(before, mark=())) == set()
 
 
+def test_one_whose_first_try_failed_after_the_files_were_written_is_reported() -> None:
+    """Nobody was told of it; the look after the failure finds its files as they should be, and the mark."""
+    before = serving(network(ports=(port(5), port(6))))
+    before.change(ports=(MOVED, port(6), before.own_port()))
+    script = Script()
+    script.server = dict(before.server)
+    script.observed = observed(before)
+    script.succeed(*script.start())
+    script.now = 5.0
+    plan = script.start()
+    while not any(isinstance(action, actions.ReloadInstance) for action in plan):
+        script.succeed(*plan.actions)
+        plan = script.start()
+    for action in plan:
+        if isinstance(action, actions.ReloadInstance):
+            assert action.unreported == ("net-p5",)
+            script.fail(action)
+            half_done = [
+                evolve(each, host=action.spec.host, dirty=True, unreported=action.unreported)
+                for each in script.observed.instances
+            ]
+            script.observed = evolve(script.observed, instances=tuple(half_done))
+        else:
+            script.succeed(action)
+    script.now = 20.0
+    script.settle()
+    assert _reported(script) == {"net-p5"}
+
+
 def test_what_a_mark_names_that_is_no_port_of_the_network_is_nothing() -> None:
     before = serving(network(ports=(port(5), port(6))))
     assert _reported(_restarted(before, mark=("net-p99", "\udcff", "../.."))) == set()
