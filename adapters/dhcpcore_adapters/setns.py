@@ -2,8 +2,8 @@
 
 Knows setns(2) and nothing of names, devices or processes.  setns(2) moves a thread and no other: no process is started
 to get in, and nobody else ever sees another network than his own.  A thread that could not find its way back would do
-the next errand in the wrong network, so none is used twice.  What is made inside belongs to the namespace wherever it
-is used later: a socket opened in there may be handed out, and asked from any thread.
+the next errand in the wrong network, so none is used for an errand outside afterwards.  What is made inside belongs to
+the namespace wherever it is used later: a socket opened in there may be handed out, and asked from any thread.
 """
 
 from __future__ import annotations

@@ -6,13 +6,17 @@ are `InterfaceDriver` and `within`.  Needs the extra ``agent`` (pyroute2), and L
 
 from __future__ import annotations
 
-from dhcpcore_adapters.netns.bridge import BridgeDriver
-from dhcpcore_adapters.netns.control import NetnsControl
-from dhcpcore_adapters.netns.drivers import InterfaceDriver, load_driver
-from dhcpcore_adapters.netns.namespaces import RUN_NETNS
-from dhcpcore_adapters.netns.null import NullDriver
-from dhcpcore_adapters.netns.openvswitch import OpenvswitchDriver
-from dhcpcore_adapters.setns import within
+from dhcpcore_adapters.pyroute2_parts import prepare
+
+prepare()
+
+from dhcpcore_adapters.netns.bridge import BridgeDriver  # noqa: E402  pyroute2 is put in place above
+from dhcpcore_adapters.netns.control import NetnsControl  # noqa: E402
+from dhcpcore_adapters.netns.drivers import InterfaceDriver, load_driver  # noqa: E402
+from dhcpcore_adapters.netns.namespaces import RUN_NETNS  # noqa: E402
+from dhcpcore_adapters.netns.null import NullDriver  # noqa: E402
+from dhcpcore_adapters.netns.openvswitch import OpenvswitchDriver  # noqa: E402
+from dhcpcore_adapters.setns import within  # noqa: E402
 
 __all__ = [
     "RUN_NETNS",

@@ -1,6 +1,6 @@
 """One socket to the kernel's rtnetlink (rtnetlink(7)): requests, acknowledgements, dumps.
 
-pyroute2's classes say how a message looks; sending and receiving is done here, without its asyncio core, which makes a
+pyroute2's classes say how a request looks; sending and receiving is done here, without its asyncio core, which makes a
 look eight times as dear (docs/decisions/0008).  A socket belongs to the namespace that it was opened in,
 whoever uses it afterwards; one thread at a time.  Everything may raise pyroute2's NetlinkError, or OSError.
 """
@@ -33,6 +33,8 @@ _GET_STRICT_CHK: Final = 12
 _WORDS: Final = 1
 _HEADER: Final = struct.Struct("=IHHII")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+# Without the marks that stand beside an attribute's kind (NLA_TYPE_MASK).
+_KIND: Final = 0x3FFF
 
 # Seconds; the kernel answers at once or not at all.
 _PATIENCE: Final = 10
@@ -74,9 +76,9 @@ class Rtnetlink:
 
         Args:
             kind: RTM_NEW... or RTM_DEL...; flags: NLM_F_CREATE, NLM_F_EXCL...
-            message: one of pyroute2's; used up.
+            message: one of pyroute2's, used up; or what follows the header, as bytes.
         """
-        sequence = self._send(kind, _REQUEST | _ACK | flags, message)
+        _, sequence = self._send(kind, _REQUEST | _ACK | flags, message)
         for _ in self._answers(sequence):
             pass
 
@@ -86,7 +88,8 @@ class Rtnetlink:
         Raises:
             NetlinkError: ENODEV where there is none.
         """
-        return next(self._answers(self._send(kind, _REQUEST, message)))
+        _, sequence = self._send(kind, _REQUEST, message)
+        return next(self._answers(sequence))
 
     def dump(self, kind: int, message: Any) -> list[bytes]:
         """Ask for all objects that `message` does not rule out; older kernels give all there are.
@@ -94,24 +97,28 @@ class Rtnetlink:
         Raises:
             OSError: EBUSY, where they did not stay the same for the length of a look.
         """
-        sequence = self._send(kind, _REQUEST | _DUMP, message)
+        request, sequence = self._send(kind, _REQUEST | _DUMP, message)
         for _ in range(_MOST_DUMPS):
             self._interrupted = False
             answers = list(self._answers(sequence))
             if not self._interrupted:
                 return answers
-            sequence = self._send_again(message)
+            sequence = self._send_again(request)
         raise OSError(errno.EBUSY, "the kernel's tables change faster than they can be read")
 
-    def _send(self, kind: int, flags: int, message: Any) -> int:
-        message["header"]["type"], message["header"]["flags"] = kind, flags
-        message.encode()
-        return self._send_again(message)
+    def _send(self, kind: int, flags: int, message: Any) -> tuple[bytearray, int]:
+        if isinstance(message, bytes):
+            request = bytearray(_HEADER.pack(_HEADER.size + len(message), kind, flags, 0, 0) + message)
+        else:
+            message["header"]["type"], message["header"]["flags"] = kind, flags
+            message.encode()
+            request = message.data
+        return request, self._send_again(request)
 
-    def _send_again(self, message: Any) -> int:
+    def _send_again(self, request: bytearray) -> int:
         self._sequence += 1
-        struct.pack_into("=I", message.data, 8, self._sequence)
-        self._socket.send(message.data)
+        struct.pack_into("=I", request, 8, self._sequence)
+        self._socket.send(request)
         return self._sequence
 
     def _answers(self, sequence: int) -> Iterator[bytes]:
@@ -140,18 +147,26 @@ def fields(message: bytes, form: struct.Struct) -> tuple[Any, ...]:
     return form.unpack_from(message, _HEADER.size)
 
 
-def only(message: bytes, form: struct.Struct, attributes: frozenset[int]) -> bytes:
-    """A message without the attributes that nobody here reads: a link has fifty, and each costs pyroute2 8 us."""
-    offset = _HEADER.size + form.size
-    parts = [message[:offset]]
-    while offset + _ATTRIBUTE.size <= len(message):
-        length, kind = _ATTRIBUTE.unpack_from(message, offset)
-        end = offset + max((length + 3) & ~3, _ATTRIBUTE.size)
-        if kind in attributes:
-            parts.append(message[offset:end])
-        offset = end
-    whole = b"".join(parts)
-    return struct.pack("=I", len(whole)) + whole[4:]
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute of a request, padded."""
+    length = _ATTRIBUTE.size + len(value)
+    return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
+
+
+def attributes(message: bytes, form: struct.Struct) -> dict[int, bytes]:
+    """What follows the fixed part of a message, by kind, not taken apart: a link has fifty, and few are of interest."""
+    return nested(message, _HEADER.size + form.size)
+
+
+def nested(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Attributes that stand in `data` from `offset` on; of several of one kind the last."""
+    found: dict[int, bytes] = {}
+    last = len(data) - _ATTRIBUTE.size
+    while offset <= last:
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        found[kind & _KIND] = data[offset + _ATTRIBUTE.size : offset + length]
+        offset += max((length + 3) & ~3, _ATTRIBUTE.size)
+    return found
 
 
 def _check(message: bytes, flags: int) -> None:
