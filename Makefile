@@ -1,30 +1,38 @@
 # Every target does its own set-up. `make` alone says what there is.
 #
 #   PYTHON=...    the Python (3.11 or later) to build the environment with; default: the newest supported on PATH
-#   WORKERS=n     processes for the tests (2)
+#   WORKERS=n     processes for the tests (4: on two processors, since tests with real daemons mostly wait), mutants and
+#                 fuzz (2)
 #   PROFILE=...   Hypothesis profile for `make test`: test (100 examples for each property), ci (1,000), default or fuzz
 #   SECONDS=n     how long `make fuzz` runs (60)
 #   MINUTES=n     how long `make chaos` damages things (5)
 #   COUNT=n       requests that `make parity` compares (20,000)
+#   NETWORKS=...  how many networks `make bench-neutron` has, with commas (50,200)
+#   REPEATS=n     its turns, of which the medians are (3)
 #   ARGS=...      further arguments for pytest (test, fuzz) or for the programs behind demo, parity and bench
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-WORKERS ?= 2
+WORKERS ?=
 PROFILE ?= test
 COUNT ?= 20000
 MINUTES ?= 5
+NETWORKS ?= 50,200
+REPEATS ?= 3
 ARGS ?=
 # bash has a variable of this name, so make would inherit nothing useful from the environment.
 SECONDS := 60
 
 PY := .venv/bin/python
 export PYTHON
+# The tests start some hundred Pythons. Where this is set, each of them compiles all that it imports.
+PYTHONDONTWRITEBYTECODE :=
+export PYTHONDONTWRITEBYTECODE
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site test-neutron test-ovs wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site bench-neutron test-neutron test-ovs wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,7 +42,7 @@ venv: ## make .venv, or repair it
 
 test: venv ## set everything up and run the tests
 	@.ci/system-tools
-	DHCPCORE_HYPOTHESIS_PROFILE=$(PROFILE) $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	DHCPCORE_HYPOTHESIS_PROFILE=$(PROFILE) $(PY) -m pytest -n $(or $(WORKERS),4) --dist worksteal $(ARGS)
 
 lint: venv ## ruff, mypy --strict, import contracts, purity
 	$(PY) -m ruff check .
@@ -46,10 +54,10 @@ demo: ## watch it work: server, agent, dnsmasq and DHCP clients in namespaces of
 	@.ci/demo $(ARGS)
 
 mutants: venv ## bring bugs of other agents back, one at a time: each must be found by its test
-	PYTHONPATH=tests $(PY) -m mutants.run --workers $(WORKERS) $(ARGS)
+	PYTHONPATH=tests $(PY) -m mutants.run --workers $(or $(WORKERS),2) $(ARGS)
 
 fuzz: venv ## run the property tests and simulated histories with fresh seeds for SECONDS
-	$(PY) .ci/fuzz.py $(SECONDS) --workers $(WORKERS) $(ARGS)
+	$(PY) .ci/fuzz.py $(SECONDS) --workers $(or $(WORKERS),2) $(ARGS)
 
 chaos: venv ## random changes while agent, server, dnsmasq, namespaces and files are killed or damaged, for MINUTES
 	@.ci/system-tools
@@ -80,6 +88,11 @@ test-ovs: venv ## the interface driver openvswitch, with an Open vSwitch of the 
 	@.ci/system-tools
 	@.ci/openvswitch
 	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/unit/test_ovsdb.py tests/conformance/test_real_openvswitch.py tests/integration/test_openvswitch.py tests/integration/test_openvswitch_stock.py tests/integration/test_agent_openvswitch.py $(ARGS)
+
+bench-neutron: venv ## both agents on a real Neutron 29, in one run: NETWORKS=50,200 REPEATS=3 (an hour; network and apt, once)
+	@.ci/system-tools
+	@.ci/neutron
+	$(PY) bench/neutron_run.py --networks $(NETWORKS) --repeats $(REPEATS) $(ARGS)
 
 test-neutron: venv ## drive the agent with a whole Neutron 29: RabbitMQ, MariaDB, its server (network and apt, once)
 	@.ci/system-tools

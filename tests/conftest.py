@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and a tally of the examples that ran.
+"""Hypothesis profiles, and a tally of the examples that ran, and the order for several workers.
 
 The profile is chosen by the environment, because xdist's workers inherit it:
 
@@ -6,6 +6,8 @@ The profile is chosen by the environment, because xdist's workers inherit it:
   every time, so that a red build is red again when it is repeated) or `fuzz` (random; what `make fuzz` uses).
 - DHCPCORE_FUZZ_EXAMPLES, DHCPCORE_FUZZ_UNTIL (fuzz only): examples for each property; the time, in seconds of the
   Unix epoch, after which no further property is begun.
+
+With several workers the longest tests begin first, so that none of them is begun last.
 
 Knows nothing of dhcpcore itself.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -39,6 +42,26 @@ settings.load_profile(PROFILE)
 
 # The line of Hypothesis's own statistics, one for each phase; tests/unit/test_tally.py holds it against the real text.
 _COUNTS: Final = re.compile(r"^ +- (\d+) passing, (\d+) failing, and \d+ invalid test cases", re.MULTILINE)
+
+
+#: Where the long tests are, the longest first.
+_LONG: Final = ("integration", "property", "simulation", "conformance", "reference_server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: long tests first.
+
+    A file of the integration tests with one test runs all that is in it on a host of its own, so that test is long.
+    A worker with nothing left takes from the end of another's list (``--dist worksteal``), where the short ones are.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (_folder(item), tests[item.path]))
+
+
+def _folder(item: pytest.Item) -> int:
+    name = item.path.parent.name
+    return _LONG.index(name) if name in _LONG else len(_LONG)
 
 
 def examples_in(statistics: str) -> int:

@@ -16,7 +16,8 @@ from dhcpcore_adapters.agent import Agent
 from simulation.real_loop import make_agent
 
 SHARES = 6
-HISTORIES = 100
+# Of each share. A mutant may have been found by a late one only, so it is `make test` alone that plays fewer.
+HISTORIES = 50 if os.environ.get("DHCPCORE_HYPOTHESIS_PROFILE") == "test" else 100
 TESTS = Path(__file__).parents[1]
 
 
@@ -25,7 +26,7 @@ def test_the_laws_hold(share: int) -> None:
     """A fixed share of all histories: messages lost and overtaken, outages, restored backups, wrong and slow answers,
     calls that fail, the agent killed at any call, processes that die, damage: at every step the laws of `Laws` hold,
     and afterwards the host serves what the server wants, nothing leaks, and a restart does nothing."""
-    for seed in range(share * HISTORIES, (share + 1) * HISTORIES):
+    for seed in range(share * 100, share * 100 + HISTORIES):
         simulate(make_agent, seed=seed, shrink_seconds=5.0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dhcpcore import actions, events, explain_network
@@ -120,7 +120,6 @@ def test_no_agent(tmp_path: Path, capsys: Capture) -> None:
     assert "no agent answers on" in capsys.readouterr().err
 
 
-@settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 1 << 40))
 def test_any_state_can_be_told(seed: int) -> None:
     """Whatever happened, each network's text is made."""

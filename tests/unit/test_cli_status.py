@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dhcpcore import actions, describe_state, events
@@ -125,7 +125,6 @@ class TestText:
         told = "10 networks of 10 are no longer listed by the server and held for 5 min more; dhcpcore force-disable"
         assert told in text(script)
 
-    @settings(deadline=None, max_examples=30)
     @given(seed=st.integers(0, 1 << 40))
     def test_any_state_can_be_told(self, seed: int) -> None:
         """Whatever happened, the text is made, and has one row for each instance."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dhcpcore import actions, describe_event, event_networks, events, explain_network, plan_sync
@@ -121,7 +121,6 @@ class TestNetworks:
         )
         assert explain_network(state, "net", 0.0)["in_flight"] == {"claim:7/net": 1}
 
-    @settings(deadline=None, max_examples=25)
     @given(seed=st.integers(0, 1 << 40))
     def test_any_state_can_be_explained(self, seed: int) -> None:
         """Whatever happened: it is JSON, gives reasons for what is not served, and foresees the plan's own actions."""

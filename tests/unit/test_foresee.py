@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dhcpcore import Plan, events, fold_event, initial_state, list_convergence, plan_sync, restrict_plan
@@ -70,7 +70,6 @@ def test_ready_ports_of_other_networks_are_not_reported() -> None:
     assert {*ready.port_ids} == {port_id for port_id in all_ready.port_ids if port_id.startswith("b-")}
 
 
-@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 1 << 40))
 def test_a_part_of_a_plan_touches_its_networks_only_and_hides_no_other(seed: int) -> None:
     """From any moment of any history: foreseeing is total and changes nothing; a restricted plan is about its networks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dhcpcore import actions, describe_state, events
@@ -184,7 +184,6 @@ def test_what_was_found_on_the_host() -> None:
     assert [(proxy["proxy"], proxy["left_over"]) for proxy in told["metadata_proxies"]] == [("r0", False), ("r1", True)]
 
 
-@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 1 << 40))
 def test_at_every_moment_of_any_history_it_is_total_and_plain_and_the_same_again(seed: int) -> None:
     """It never raises, is JSON (no NaN, no infinity), depends on state and time alone, and counts what there is."""

@@ -57,10 +57,13 @@ STRATEGIES: dict[str, st.SearchStrategy[object]] = {
 }
 
 
-def seeds(count: int) -> Iterator[tuple[SeededChoices, Flavour]]:
-    """Sources of choices, each flavour in turn: the generators without Hypothesis's machinery."""
+def seeds() -> Iterator[tuple[SeededChoices, Flavour]]:
+    """Sources of choices, each flavour in turn: the generators without Hypothesis's machinery.
+
+    Three times as many as a property has examples, since each costs little.
+    """
     flavours = list(Flavour)
-    for number in range(count):
+    for number in range(3 * settings().max_examples):
         yield SeededChoices(number), flavours[number % len(flavours)]
 
 
@@ -97,7 +100,7 @@ def test_our_wire_form_is_what_the_parser_reads(network: Network) -> None:
 
 def test_sparse_wire_forms_mean_the_same() -> None:
     """Members that are absent, null or unknown change nothing that the message means."""
-    for c, flavour in seeds(1000):
+    for c, flavour in seeds():
         made = network(c, flavour)
         assert parse_network(network_wire(c, made)) == made
 
@@ -133,7 +136,7 @@ def test_undamaged_leases_files_hold_their_leases(file: LeasesFile) -> None:
 
 def test_reordering_keeps_the_members() -> None:
     """A reordered network has the same ports, subnets and segments."""
-    for c, flavour in seeds(1000):
+    for c, flavour in seeds():
         made = network(c, flavour)
         other = reordered(c, made)
         for one, two in (
@@ -147,7 +150,7 @@ def test_reordering_keeps_the_members() -> None:
 
 def test_every_notification_is_readable() -> None:
     """What the server tells an agent can be parsed, so can every answer; who does nothing is told nothing."""
-    for c, flavour in seeds(2000):
+    for c, flavour in seeds():
         step = mutation(c, flavour)
         parse_network(step.before)
         if step.after is not None:
@@ -161,7 +164,7 @@ def test_every_notification_is_readable() -> None:
 
 def test_histories_are_readable() -> None:
     """Every answer and notification of a history can be parsed; every one is for the history's host."""
-    for c, flavour in seeds(1000):
+    for c, flavour in seeds():
         made = history(c, flavour)
         for wire in (*made.start, *made.end):
             parse_network(wire)
@@ -172,7 +175,7 @@ def test_histories_are_readable() -> None:
 
 def test_any_events_can_be_folded() -> None:
     """fold_event is total: any events in any order give a state."""
-    for c, flavour in seeds(1000):
+    for c, flavour in seeds():
         fold_events(event_series(c, flavour), initial_state(Settings(host="host-1")))
 
 
