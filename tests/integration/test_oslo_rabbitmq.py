@@ -1,0 +1,207 @@
+"""The transport to Neutron over a real RabbitMQ: what only a broker can do to it.
+
+The broker is the tests' own, on loopback (`support.rabbitmq`).  Where RabbitMQ is not installed they are skipped, and
+say so: nothing installs it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhcpcore import AdapterError
+from dhcpcore.testing import MemoryServer, RecordingReporter
+from dhcpcore_adapters.rpc.oslo.transport import OsloTransport
+from support.memory_plugin import PATIENCE, Heard, MemoryPlugin, until
+from support.neutron_rpc import NeutronRpc, serving_rpc
+from support.rabbitmq import RabbitMQ, why_not
+
+pytestmark = [
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+    # py-amqp leaves the sockets of connections that broke to the garbage collector, which complains.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+#: Seconds in which a broker has started, on whatever machine.
+RESTART = 120.0
+
+#: An agent's process, as far as its transport goes: connects, says so, and ends at SIGTERM as `dhcpcore agent` does.
+AGENT = """
+import signal, sys, threading
+from dhcpcore_adapters.rpc import load_transport
+
+class Listener:
+    def connected(self): print("connected", flush=True)
+    def disconnected(self, reason): print("disconnected", flush=True)
+    def notified(self, method, payload): print(method, flush=True)
+
+transport = load_transport("oslo", {"host": sys.argv[2], "transport_url": sys.argv[1]})
+ended = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: ended.set())
+transport.start(Listener())
+ended.wait()
+transport.close()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def broken_connections() -> Iterator[None]:
+    """No complaint about them comes later, where it would be another test's."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as broker:
+        yield broker
+
+
+class Site:
+    """A server and an agent's transport, connected."""
+
+    def __init__(self, made: ExitStack, broker: RabbitMQ, host: str) -> None:
+        self.broker = broker
+        self.host = host
+        self.plugin = MemoryPlugin(MemoryServer())
+        self.reporter = RecordingReporter()
+        self.heard = Heard()
+        self.server: NeutronRpc = made.enter_context(serving_rpc(self.plugin, broker.url, "neutron"))
+        made.callback(self.plugin.close)
+        self.transport = OsloTransport(host, transport_url=broker.url, reporter=self.reporter, call_timeout=RESTART)
+        made.callback(self.transport.close)
+        self.transport.start(self.heard)
+        self.heard.wait_for("connected")
+
+    def report(self) -> Any:
+        state = {"host": self.host, "binary": "neutron-dhcp-agent", "topic": "dhcp_agent", "configurations": {}}
+        return self.transport.heartbeat.report_state({**state, "agent_type": "DHCP agent", "availability_zone": "nova"})
+
+
+@pytest.fixture
+def site(broker: RabbitMQ, request: pytest.FixtureRequest) -> Iterator[Site]:
+    with ExitStack() as made:
+        yield Site(made, broker, f"host-{abs(hash(request.node.name))}")
+
+
+def test_calls_reports_notifications_and_the_queues_that_neutron_sends_to(site: Site) -> None:
+    assert site.report() == "new"
+    assert list(site.transport.server.get_active_networks_info()) == []
+    site.server.tell(site.host, "port_update_end", payload={"port": {"id": "p"}})
+    site.heard.wait(lambda told: told[1:] == [("notified", "port_update_end", {"port": {"id": "p"}})])
+    site.server.tell(None, "network_delete_end", payload={"network_id": "n"})
+    site.heard.wait(lambda told: told[2:] == [("notified", "network_delete_end", {"network_id": "n"})])
+    queues = site.broker.queues()
+    assert {"dhcp_agent", f"dhcp_agent.{site.host}"} <= queues
+    fanout = {name for name in queues if name.startswith("dhcp_agent_fanout_")}
+    assert fanout
+    # A clean stop leaves no queue that would collect what is told to all agents.
+    began = time.monotonic()
+    site.transport.close()
+    assert time.monotonic() - began < 1.1
+    until(lambda: not fanout & site.broker.queues(), "the fanout queue goes")
+    # What is told to this host alone waits for its next start.
+    site.server.tell(site.host, "port_delete_end", payload={"port_id": "p"})
+    heard = Heard()
+    again = OsloTransport(site.host, transport_url=site.broker.url)
+    try:
+        again.start(heard)
+        heard.wait(lambda told: ("notified", "port_delete_end", {"port_id": "p"}) in told and ("connected",) in told)
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_broker_that_goes_and_comes_is_one_loss_and_one_connection(site: Site, how: str) -> None:
+    assert site.report() == "new"
+    site.plugin.server.faults.arm("server.get_network_info", error=AdapterError("never reached"), when="after")
+    with ThreadPoolExecutor() as pool:
+        # The server's lock is held, so the call stays under way.
+        with site.plugin.lock:
+            waiting = pool.submit(site.transport.server.get_network_info, "n")
+            until(lambda: any(m["method"] == "get_network_info" for _, m in site.server.messages), "the call arrives")
+            getattr(site.broker, how)()
+            error = waiting.exception(PATIENCE)
+        assert isinstance(error, AdapterError)
+        assert error.retryable
+        assert "get_network_info was sent, its outcome is unknown: the connection was lost" in str(error)
+        site.heard.wait(lambda told: [each[0] for each in told] == ["connected", "disconnected"])
+        # A call meanwhile waits for the broker.
+        later = pool.submit(site.transport.server.get_active_networks_info)
+        time.sleep(1)
+        assert not later.done()
+        site.broker.start()
+        assert list(later.result(RESTART)) == []
+    site.heard.wait(lambda told: told[-1] == ("connected",))
+    assert site.report() == "alive"
+    site.server.tell(site.host, "port_update_end", payload={"port": {"id": "p"}})
+    site.heard.wait(lambda told: told[-1] == ("notified", "port_update_end", {"port": {"id": "p"}}))
+    time.sleep(2)
+    assert site.heard.kinds() == ["connected", "disconnected", "connected", "notified"]
+    told = [record.message for record in site.reporter.records if record.fields.keys() & {"url"}]
+    assert told == ["connected to the broker", "the connection to the broker was lost", "connected to the broker"]
+
+
+def test_wrong_credentials_are_told_without_the_password(broker: RabbitMQ) -> None:
+    reporter = RecordingReporter()
+    url = broker.url.replace("guest:guest", "guest:not-the-password")
+    transport = OsloTransport("host-1", transport_url=url, reporter=reporter, call_timeout=3)
+    try:
+        transport.start(Heard())
+        with pytest.raises(AdapterError, match=r"was not sent: no connection: .*ACCESS_REFUSED.*transport_url right"):
+            transport.server.get_network_info("n")
+    finally:
+        transport.close()
+    assert "there is no connection to the broker" in [record.message for record in reporter.records]
+    assert "not-the-password" not in str(reporter.records)
+
+
+@pytest.mark.parametrize("broker_is", ["there", "gone"])
+def test_an_agents_process_ends_in_two_seconds_and_idles_in_next_to_no_time(broker: RabbitMQ, broker_is: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", AGENT, broker.url, f"host-{broker_is}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    ) as agent:
+        try:
+            assert agent.stdout is not None
+            assert agent.stdout.readline() == "connected\n"
+            if broker_is == "there":
+                time.sleep(1)
+                before = _cpu(agent.pid)
+                time.sleep(6)
+                assert _cpu(agent.pid) - before < 0.06, "1 % of a processor or more, idle"
+            else:
+                broker.kill()
+                assert agent.stdout.readline() == "disconnected\n"
+            began = time.monotonic()
+            agent.send_signal(signal.SIGTERM)
+            assert agent.wait(PATIENCE) == 0
+            # Two seconds are promised; the interpreter's own end is in them, and tests run on busy machines.
+            assert time.monotonic() - began < 5
+        finally:
+            agent.kill()
+            if broker_is == "gone":
+                broker.kill()
+                broker.start()
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor that a process has used (proc(5), stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
