@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dhcpcore.testing.choices import Choices
-from dhcpcore.testing.simulation import happenings, quiet, troubles
-from dhcpcore.testing.simulation.happenings import Happening
+from dhcpcore.testing.simulation import happenings, networks, quiet, troubles
+from dhcpcore.testing.simulation.networks import Happening
 from dhcpcore.testing.simulation.parts import MakeAgent
 from dhcpcore.testing.simulation.reference import reference_agent
 from dhcpcore.testing.simulation.world import World
@@ -82,9 +82,9 @@ class AgentMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def operate(self, data: Any) -> None:
         """Something about a network changes."""
-        self._do(data, happenings.operate)
+        self._do(data, networks.operate)
 
-    @rule(data=st.data(), what=st.sampled_from(happenings.OF_NETWORKS))
+    @rule(data=st.data(), what=st.sampled_from(networks.OF_NETWORKS))
     def come_and_go(self, data: Any, what: Happening) -> None:
         """Networks come and go, and clients take leases."""
         self._do(data, what)

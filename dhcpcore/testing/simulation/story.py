@@ -15,7 +15,8 @@ from typing import Final
 from attrs import frozen
 
 from dhcpcore.testing.choices import Choices
-from dhcpcore.testing.simulation.happenings import Happening, begin
+from dhcpcore.testing.simulation.happenings import begin
+from dhcpcore.testing.simulation.networks import Happening
 from dhcpcore.testing.simulation.parts import MakeAgent
 from dhcpcore.testing.simulation.quiet import check_converged, heal
 from dhcpcore.testing.simulation.reference import reference_agent

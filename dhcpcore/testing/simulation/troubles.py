@@ -9,7 +9,8 @@ from typing import Final
 
 from dhcpcore.state import NetworkRecord
 from dhcpcore.testing.faults import SimulatedCrash, When
-from dhcpcore.testing.simulation.happenings import PLAIN, Happening, admin_state, operate
+from dhcpcore.testing.simulation.happenings import PLAIN
+from dhcpcore.testing.simulation.networks import Happening, admin_state, operate
 from dhcpcore.testing.simulation.world import World
 
 _WHENS: Final[tuple[When, ...]] = ("before", "before", "after", "within")
