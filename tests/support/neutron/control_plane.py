@@ -237,6 +237,12 @@ class ControlPlane(Server):
         if port["binding:host_id"]:
             self._layer2.up(port["id"], port["binding:host_id"])
 
+    def bind(self, port: Mapping[str, Any]) -> None:
+        """Bind a port anew whose binding failed, as it does while the layer 2 agent counts as dead."""
+        host = port["binding:host_id"]
+        self.update("port", port["id"], binding__host_id="")
+        self.update("port", port["id"], binding__host_id=host)
+
     def active(self, *network_ids: str) -> bool:
         """Whether all bound ports of these networks are ACTIVE; DHCP ports aside, which nobody has plugged."""
         ports = [port for network_id in network_ids for port in self.list("ports", f"network_id={network_id}")]

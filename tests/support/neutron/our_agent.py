@@ -38,10 +38,9 @@ class OurAgent(AgentProgram):
         # A socket's path is at most 107 bytes, and a test's folder may be longer; /run is the test's own.
         self.control = f"/run/control-{host}.sock"
         files = write_settings(folder, server, host=host, broker=broker, **options)
-        url = f"transport_options.transport_url={server.broker.url(broker)}"
-        ours = [f"-o=dhcpcore.{name}" for name in ("transport=oslo", url, f"control_socket={self.control}")]
         # .venv has no oslo.messaging; this one has it, with all else that the agent needs.
-        argv = [*prefix, str(VENV / "bin/python"), "-m", "dhcpcore_adapters.cli", "agent", *files, *ours]
+        argv = [*prefix, str(VENV / "bin/python"), "-m", "dhcpcore_adapters.cli", "agent", *files]
+        argv += ["-o", f"dhcpcore.control_socket={self.control}"]
         Program.__init__(self, argv, folder / "agent.log")
 
     def start(self) -> None:
