@@ -24,10 +24,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site")) as made:
             yield made
 
-    @pytest.fixture
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
     @pytest.fixture(autouse=True)
     def network(site: tuple[Server, AgentProgram]) -> Iterator[dict[str, Any]]:
         """A network that must be served as if nothing were, and an agent and a server that must go on."""

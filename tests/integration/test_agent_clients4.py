@@ -28,14 +28,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site"), *named, dns_domain="example.org") as made:
             yield made
 
-    @pytest.fixture(scope="module")
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture(scope="module")
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
-
     @pytest.mark.parametrize("client", [Udhcpc, Dhclient4])
     def test_a_client_is_told_what_its_port_says(
         server: Server, client: type[Udhcpc | Dhclient4], tmp_path: Path

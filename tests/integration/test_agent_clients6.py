@@ -28,14 +28,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site"), *named, dns_domain="example.org") as made:
             yield made
 
-    @pytest.fixture(scope="module")
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture(scope="module")
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
-
     def six(server: Server, network_id: str, cidr: str, mode: str, **more: Any) -> dict[str, Any]:
         modes = {"ipv6_address_mode": mode, "ipv6_ra_mode": mode}
         return server.create("subnet", network_id=network_id, cidr=cidr, ip_version=6, **modes, **more)

@@ -28,14 +28,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site")) as made:
             yield made
 
-    @pytest.fixture(scope="module")
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture(scope="module")
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
-
     @pytest.fixture
     def network(server: Server) -> dict[str, Any]:
         """A network whose second port has an option of its own, so that its line in the hosts file has a tag."""

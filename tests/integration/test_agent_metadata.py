@@ -26,14 +26,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site"), enable_isolated_metadata=True) as made:
             yield made
 
-    @pytest.fixture(scope="module")
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture(scope="module")
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
-
     @pytest.fixture
     def metadata() -> Iterator[MetadataAgent]:
         with MetadataAgent("/run/metadata.sock") as made:

@@ -26,10 +26,6 @@ if hosts.inside():
         with running(tmp_path_factory.mktemp("site")) as made:
             yield made
 
-    @pytest.fixture(scope="module")
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
     @pytest.fixture
     def network(server: Server, tmp_path: Path) -> Iterator[dict[str, Any]]:
         """A network with one port that is served. A machine is on its bridge, which so stays when the network goes."""

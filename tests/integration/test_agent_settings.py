@@ -29,14 +29,6 @@ if hosts.inside():
             yield made
 
     @pytest.fixture
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
-
-    @pytest.fixture
     def network(server: Server) -> dict[str, Any]:
         return server.served()
 

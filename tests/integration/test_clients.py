@@ -6,7 +6,6 @@ What they say of it must be what the network says, what the kernel has, and what
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -26,20 +25,6 @@ from support.clients.wires import Wire
 ROUTES: Final = (("10.9.0.0/16", "10.0.0.9"), ("169.254.169.254/32", "10.0.0.2"), ("0.0.0.0/0", "10.0.0.1"))
 
 if hosts.inside():
-
-    @pytest.fixture
-    def served(tmp_path: Path) -> Iterator[ServedNetwork]:
-        try:
-            with ServedNetwork(network(), SETTINGS, tmp_path / "served") as started:
-                yield started
-        finally:
-            hosts.clear()
-
-    @pytest.fixture
-    def station(served: ServedNetwork, tmp_path: Path) -> Iterator[Station]:
-        with Station("one", served.bridge, MAC, tmp_path / "one") as made:
-            yield made
-
     # -- DHCPv4
 
     def test_udhcpc(served: ServedNetwork, station: Station) -> None:

@@ -27,13 +27,6 @@ RECOVERY: Final = 40.0
 if hosts.inside():
 
     @pytest.fixture(scope="module")
-    def dnsmasq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WrappedDnsmasq]:
-        wrapped = WrappedDnsmasq(tmp_path_factory.mktemp("bin"))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PATH", wrapped.path)
-            yield wrapped
-
-    @pytest.fixture(scope="module")
     def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         """A small file system of its own, for the state."""
         folder = tmp_path_factory.mktemp("site") / "agent" / "state"
@@ -42,21 +35,13 @@ if hosts.inside():
         return folder
 
     @pytest.fixture(scope="module")
-    def programs(dnsmasq: WrappedDnsmasq, disk: Path) -> Iterator[tuple[Server, AgentProgram]]:
+    def site(dnsmasq: WrappedDnsmasq, disk: Path) -> Iterator[tuple[Server, AgentProgram]]:
         folder = disk.parents[1]
         try:
             with Server(folder / "server") as server, AgentProgram(disk.parent, server, audit_interval=2) as agent:
                 yield server, agent
         finally:
             hosts.clear()
-
-    @pytest.fixture
-    def server(programs: tuple[Server, AgentProgram]) -> Server:
-        return programs[0]
-
-    @pytest.fixture
-    def agent(programs: tuple[Server, AgentProgram]) -> AgentProgram:
-        return programs[1]
 
     @pytest.fixture
     def calm(server: Server, agent: AgentProgram) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -32,20 +32,6 @@ from support.dhcp_packets import ACK, NAK
 NETWORKS: Final = int(os.environ.get("DHCPCORE_CLIENTS_NETWORKS", "20"))
 
 if hosts.inside():
-
-    @pytest.fixture
-    def served(tmp_path: Path) -> Iterator[ServedNetwork]:
-        try:
-            with ServedNetwork(network(), SETTINGS, tmp_path / "served") as started:
-                yield started
-        finally:
-            hosts.clear()
-
-    @pytest.fixture
-    def station(served: ServedNetwork, tmp_path: Path) -> Iterator[Station]:
-        with Station("one", served.bridge, MAC, tmp_path / "one") as made:
-            yield made
-
     # -- without a client's program
 
     def test_raw_leases(served: ServedNetwork) -> None:

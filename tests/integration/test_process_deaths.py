@@ -22,26 +22,11 @@ from support.wrapped_dnsmasq import CRASHES, REFUSES, WrappedDnsmasq
 if hosts.inside():
 
     @pytest.fixture(scope="module")
-    def dnsmasq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WrappedDnsmasq]:
-        wrapped = WrappedDnsmasq(tmp_path_factory.mktemp("bin"))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PATH", wrapped.path)
-            yield wrapped
-
-    @pytest.fixture(scope="module")
     def site(
         dnsmasq: WrappedDnsmasq, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[tuple[Server, AgentProgram]]:
         with running(tmp_path_factory.mktemp("site"), enable_isolated_metadata=True) as made:
             yield made
-
-    @pytest.fixture
-    def server(site: tuple[Server, AgentProgram]) -> Server:
-        return site[0]
-
-    @pytest.fixture
-    def agent(site: tuple[Server, AgentProgram]) -> AgentProgram:
-        return site[1]
 
     def told(agent: AgentProgram, network: dict[str, Any], kind: str = "instances") -> dict[str, Any]:
         return next((each for each in agent.status()[kind] if each["network"] == network["id"]), {})
