@@ -16,6 +16,7 @@ from dhcpcore import DhcpCoreError, Settings
 from dhcpcore_adapters.agent.options import AgentOptions
 from dhcpcore_adapters.cli.errors import FAILED
 from dhcpcore_adapters.cli.extras import needs_extra
+from dhcpcore_adapters.cli.other_logs import Repeats
 from dhcpcore_adapters.cli.sources import Sources, add_source_options, sources_of
 from dhcpcore_adapters.cli.terminal import Terminal
 from dhcpcore_adapters.reporter import JsonFormatter, LineFormatter, LoggingReporter
@@ -30,8 +31,8 @@ exit codes: 0 ended by a signal; 1 wrong settings, no dnsmasq, another agent run
 
 examples:
   dhcpcore agent --config /etc/dhcpcore/agent.toml
-  dhcpcore agent --config-file /etc/neutron/neutron.conf --config-file /etc/neutron/dhcp_agent.ini \\
-      -o interface_driver=bridge -o dhcpcore.transport_options.url=unix:///run/dhcpcore-server.sock
+  dhcpcore agent --config-file /etc/neutron/neutron.conf --config-file /etc/neutron/dhcp_agent.ini
+                                                  in neutron-dhcp-agent's place, on its own files
 """
 
 
@@ -95,8 +96,11 @@ def _reporter(stream: TextIO, form: str, level: str) -> LoggingReporter:
     """A reporter whose log goes to `stream`, beside what other libraries have to warn of."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_FORMATTERS[form]())
+    handler.addFilter(Repeats("dhcpcore"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    # py-amqp warns at every clean stop of what the broker says to a channel that is being closed.
+    logging.getLogger("amqp").setLevel(logging.ERROR)
     logger = logging.getLogger("dhcpcore")
     logger.setLevel(level.upper())
     return LoggingReporter(logger)
