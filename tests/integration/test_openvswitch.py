@@ -430,6 +430,14 @@ def test_ovs_vswitchd_does_not_run(switch: OpenVSwitch) -> None:
     switch.start_switch()
     made.ensure_device(INTERNAL)
     assert switch.wired(TAP) == wired
+    switch.kill_switch()
+    impatient = control(ovsdb_timeout=0.5)
+    with pytest.raises(AdapterError, match="is it running"):
+        impatient.remove_namespace(INTERNAL.namespace)
+    impatient.remove_namespace(INTERNAL.namespace)
+    assert nothing(switch)
+    switch.start_switch()
+    assert nothing(switch)
 
 
 @on_a_host

@@ -59,7 +59,7 @@ def test_a_transaction_and_its_answers(tmp_path: Path) -> None:
 
     def serve(connection: socket.socket, request: dict[str, Any]) -> None:
         asked.append(request)
-        connection.sendall(reply(request, {"rows": []}, {"count": 1}))
+        connection.sendall(reply(request, {"rows": []}, {"count": 1}) + b" \n")
 
     with serving(tmp_path, serve) as database:
         assert database.transact({"op": "a"}, {"op": "b"}) == [{"rows": []}, {"count": 1}]

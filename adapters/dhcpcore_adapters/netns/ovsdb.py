@@ -139,10 +139,10 @@ class Ovsdb:
         decoder = json.JSONDecoder()
         while True:
             # Trying is not free, and an object that is whole ends so.
-            if self._received.endswith("}"):
+            if self._received.rstrip().endswith("}"):
                 with contextlib.suppress(json.JSONDecodeError):
-                    message, end = decoder.raw_decode(self._received)
-                    self._received = self._received[end:].lstrip()
+                    message, end = decoder.raw_decode(self._received.lstrip())
+                    self._received = self._received.lstrip()[end:]
                     return dict(message)
             self._receive()
 
