@@ -8,7 +8,8 @@ Knows the file system; knows nothing of what is in the files.  Remembers nothing
   same path takes it over, and a removal removes it too; so one path has one writer at a time, which is what the order
   within an instance gives.
 - *Modes.*  Files 0644, directories that are made 0755, whatever the umask: dnsmasq reads its files after it has dropped
-  its privileges, at the start too.  Directories that are there stay as they are.
+  its privileges, at the start too.  Directories that are there stay as they are; new ones belong to whom the one
+  belongs that they are made in, as far as that may be.
 - *No fsync* unless `durable`: after a crash of the machine no dnsmasq runs, and everything is rendered and compared
   anew before one does.  With `durable` the text is on the disk, under its name, when `write` returns; each
   write then costs what the disk needs for two flushes, some milliseconds.
@@ -159,6 +160,15 @@ def _make_directory(path: str) -> None:
                 raise
         else:
             os.chmod(each, _DIRECTORY_MODE)
+            _give_to_owner_of(each.parent, each)
+
+
+def _give_to_owner_of(parent: PurePath, made: PurePath) -> None:
+    """So that whoever owns the state can go on in it: Neutron's agent, which is not root, on a host that goes back."""
+    owner = os.stat(parent)
+    if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(OSError):  # only root may give things away, and in a user namespace not to everybody
+            os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _flush(directory: str) -> None:
