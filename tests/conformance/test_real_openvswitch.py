@@ -108,7 +108,7 @@ def hold_veth_pairs() -> None:
 
 @cache
 def outcomes(kind: str, held: Callable[[], None]) -> dict[str, str]:
-    told: dict[str, str] = json.loads(run_in_own_host(kind, held))
+    told: dict[str, str] = json.loads(run_in_own_host(kind, held, 180))
     return told
 
 
