@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dhcpcore.testing import AgentMachine, simulate
 
 TestAgentMachine = AgentMachine.TestCase
-TestAgentMachine.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestAgentMachine.settings = settings(stateful_step_count=40)
 
 
 @settings(max_examples=100)

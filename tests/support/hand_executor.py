@@ -8,15 +8,12 @@ from typing import Final
 from dhcpcore import DnsmasqCapabilities, HostCapabilities, Settings, initial_state
 from dhcpcore.testing import (
     MemoryClock,
-    MemoryFileStore,
     MemoryHost,
-    MemoryNamespaceControl,
-    MemoryProcessControl,
     MemoryServer,
     RecordingReporter,
 )
 from dhcpcore_adapters.agent import Agent, Lane
-from dhcpcore_adapters.apply import Adapters
+from support.memory_adapters import memory_adapters
 
 HOST: Final = "host-1"
 
@@ -54,16 +51,7 @@ class Rig:
         self.reporter = RecordingReporter()
         self.executor = HandExecutor()
         self.settings = Settings.from_mapping({"host": HOST, **options})
-        rpc = self.server.agent(HOST)
-        self.adapters = Adapters(
-            server=rpc,
-            heartbeat=rpc,
-            processes=MemoryProcessControl(self.host),
-            namespaces=MemoryNamespaceControl(self.host),
-            files=MemoryFileStore(self.host),
-            clock=self.clock,
-            reporter=self.reporter,
-        )
+        self.adapters = memory_adapters(self.server, self.host, self.reporter, HOST)
         capabilities = HostCapabilities(dnsmasq=DnsmasqCapabilities(version=(2, 90)))
         state = initial_state(self.settings, capabilities, at=self.clock.monotonic())
         self.agent = Agent(state, self.adapters, self.executor, jitter=lambda: 0.0)

@@ -19,20 +19,17 @@ from dhcpcore.contracts import NullReporter
 from dhcpcore.testing import (
     Faults,
     MemoryClock,
-    MemoryFileStore,
     MemoryHost,
-    MemoryNamespaceControl,
-    MemoryProcessControl,
     MemoryServer,
     SimulatedAgent,
 )
 from dhcpcore.testing.host.memory import SIGNAL, START, WRITE
-from dhcpcore_adapters.apply import Adapters
 from dhcpcore_adapters.cli import apply, main, plan
 from dhcpcore_adapters.cli.errors import CommandError
 from dhcpcore_adapters.cli.live import Live
 from dhcpcore_adapters.cli.once import Once
 from dhcpcore_adapters.cli.terminal import Terminal
+from support.memory_adapters import memory_adapters
 
 HOST = "host-1"
 
@@ -47,17 +44,8 @@ class World:
         self.host = MemoryHost(self.clock, self.faults)
         self.settings = Settings(host=HOST, num_sync_threads=1, **options)
         self.server.desk.report(HOST, {})
-        rpc = self.server.agent(HOST)
         self.live = Live(
-            adapters=Adapters(
-                server=rpc,
-                heartbeat=rpc,
-                processes=MemoryProcessControl(self.host),
-                namespaces=MemoryNamespaceControl(self.host),
-                files=MemoryFileStore(self.host),
-                clock=self.clock,
-                reporter=NullReporter(),
-            ),
+            adapters=memory_adapters(self.server, self.host, NullReporter(), HOST),
             settings=self.settings,
             capabilities=HostCapabilities(dnsmasq=DnsmasqCapabilities(version=(2, 90))),
         )

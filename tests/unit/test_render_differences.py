@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -189,14 +188,6 @@ DIFFERENCES = {
         ours=LONG_PREFIX + ",".join(f"[{address}]" for address in MANY_ADDRESSES[:22]) + "\n",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[DnsmasqOracle]:
-    if reason := missing():
-        pytest.skip(reason)
-    with DnsmasqOracle() as running:
-        yield running
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES.values(), ids=DIFFERENCES)

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -11,7 +8,7 @@ from dhcpcore.model.port import DnsAssignment, Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.syntax import addn_name_problem, host_line_problem, option_line_problem
-from support.dnsmasq_oracle import DnsmasqOracle, missing
+from support.dnsmasq_oracle import DnsmasqOracle
 from support.render_input import MAC, files, network, option, port, subnet, subnet6, view
 
 # What some reader takes for the end of a line or of a field, or for something else than text.
@@ -143,14 +140,6 @@ def test_no_previous_file_can_break_the_next(previous: str) -> None:
     assert all(len(line) == 2 for line in words if line[0] == "duid")
     assert [line[2] for line in leases] in (["10.0.0.5"], ["10.0.0.5", "fd00::5"])
     assert all(len(line) == 5 for line in leases)
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[DnsmasqOracle]:
-    if reason := missing():
-        pytest.skip(reason)
-    with DnsmasqOracle() as running:
-        yield running
 
 
 @given(networks())
