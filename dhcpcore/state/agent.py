@@ -114,6 +114,7 @@ class AgentState:
         in_flight: scopes in which actions run, and how many.
         fetches: those of them that ask the server for networks, and when they were sent (event number).
         recent: ports that an event touched while a fetch was under way, and the event's number.
+        ended: networks of which we left nothing since a look at the whole host began, and the event's number.
         late: networks we do not know that an event named while a fetch was under way, and the event's number.
         templates: a `dhcpcore.Templates` of the user's own, None for ours.
     """
@@ -130,6 +131,7 @@ class AgentState:
     fetches: Map[str, int] = Map()
     recent: Map[str, int] = Map()
     late: Map[str, int] = Map()
+    ended: Map[str, int] = Map()
     counts: Counts = field(factory=Counts)
     sync: Sync = field(factory=Sync)
     heartbeat: Heartbeat = field(factory=Heartbeat)
@@ -198,7 +200,10 @@ def put(state: AgentState, record: NetworkRecord, *, touch: bool = True) -> Agen
         touched = state.touched.delete(record.id) if record.id in state.touched else state.touched
         if record.id in waiting:
             waiting = waiting.delete(record.id)
-        return evolve(state, networks=networks, counts=counts, waiting=waiting, touched=touched)
+        ended = state.ended
+        if record.host_seq >= 0 and "observe" in state.in_flight:
+            ended = ended.set(record.id, state.seq)
+        return evolve(state, networks=networks, counts=counts, waiting=waiting, touched=touched, ended=ended)
     return evolve(
         state,
         networks=state.networks.set(record.id, record),

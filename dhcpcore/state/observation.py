@@ -39,7 +39,15 @@ def host_observed(
         state = evolve(state, observation=evolve(state.observation, done=True, at=at, due=due, retry=None))
     else:
         candidates, first = {only_network_id}, False
+    ended = {network_id for network_id, seq in state.ended.items() if seq > sent_seq >= 0}
+    if only_network_id is None and state.ended:
+        state = evolve(state, ended=Map())
     for network_id in sorted(candidates):
+        if network_id in ended:
+            # It was seen as long as something of it was there. Taken for true, a process that was stopped with it would
+            # look like one that died, and with check_child_processes_action = exit end the agent.
+            state = touch(state, network_id)
+            continue
         if network_id not in state.networks and state.sync.answered_seq >= 0:
             # Left behind by somebody: whether the server wants it is for the next full answer to say.
             state = need_full_fetch(state, "found on the host what was not known")

@@ -296,7 +296,8 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
             return forget_fetches(put(state, evolve(record, need_retry=retry)))
         case actions.ObserveHost(network_id=None):
             retry = after_failure(state.settings, state.observation.retry, event)
-            return evolve(state, observation=evolve(state.observation, retry=retry, due=retry.not_before))
+            looking = evolve(state.observation, retry=retry, due=retry.not_before)
+            return evolve(state, observation=looking, ended=Map())
         case actions.ReportState():
             heartbeat = evolve(state.heartbeat, failures=state.heartbeat.failures + 1)
             if event.fault == "unsupported":

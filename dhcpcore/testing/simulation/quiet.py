@@ -88,7 +88,7 @@ def check_converged(world: World, wanted: Wanted) -> None:
 def _check_state(world: World) -> None:
     """Nothing is under way, and nothing is remembered of what is no more."""
     state = world.agent.state
-    for name in ("in_flight", "fetches", "recent", "late", "touched"):
+    for name in ("in_flight", "fetches", "recent", "late", "ended", "touched"):
         assert not getattr(state, name), f"{name}: {dict(getattr(state, name))}"
     assert state.brake is None, f"the brake holds still: {state.brake}"
     assert not state.ready.queue, f"never reported: {dict(state.ready.queue)}"
