@@ -21,9 +21,9 @@ from support.clients.station import Station
 
 C = TypeVar("C")
 
-#: Seconds in which a client is done, on a busy machine.  A DHCPv6 client that is started anew believes its lease after 10 s
-#: without an answer to CONFIRM, and says REBIND again after up to 11 s (RFC 8415, 7.6: CNF_MAX_RD, REB_TIMEOUT); so in
-#: less than 25 s it would not get over one lost packet of each.
+#: Seconds in which a client is done, on a busy machine. A DHCPv6 client that is started anew believes its lease after
+#: 10 s without an answer to CONFIRM, and says REBIND again after up to 11 s (RFC 8415, 7.6: CNF_MAX_RD, REB_TIMEOUT);
+#: so in less than 25 s it would not get over one lost packet of each.
 PATIENCE: Final = 45.0
 
 
