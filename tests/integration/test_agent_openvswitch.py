@@ -91,6 +91,28 @@ if hosts.inside():
             ask(network, 30.0)
             assert (dnsmasq_pids(), switch.wired(name)) == (pids, wired)
 
+    def test_the_machine_is_started_anew(switch: OpenVSwitch, tmp_path: Path) -> None:
+        """Law: ports that outlived a reboot in the database are used as they are; what nobody wants any more goes."""
+        with site(tmp_path) as (server, agent):
+            network, gone = server.served(), server.served("10.1.0.0/24")
+            name = port_of(server, network)
+            switch.wire(name, VLAN)
+            ask(network)
+            wired = switch.wired(name)
+            agent.kill()
+            for pid in dnsmasq_pids():
+                os.kill(pid, 9)
+            for namespace in os.listdir("/run/netns"):
+                hosts.ip("netns", "delete", namespace)
+            switch.kill_switch()
+            server.delete("port", gone["ports"][0]["id"])
+            server.delete("network", gone["id"])
+            switch.start_switch()
+            agent.start()
+            ask(network, 30.0)
+            assert switch.wired(name) == wired
+            until("the other network's port is gone", lambda: switch.ports() == sorted([name, "vm1-ovs"]))
+
     def test_a_port_that_somebody_removed_is_back(switch: OpenVSwitch, tmp_path: Path) -> None:
         """Law: an audit sees it; the new one waits for the L2 agent, as every new one does."""
         with site(tmp_path) as (server, _):
