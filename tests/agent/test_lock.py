@@ -56,6 +56,19 @@ def test_a_stock_agent_without_a_readable_state_path_has_the_default(tmp_path: P
     refuse_stock_agent("/srv/neutron", proc=str(proc))
 
 
+@pytest.mark.parametrize("form", ["--config-dir={}", "--config-dir {}"])
+def test_what_lies_in_a_directory_of_configuration_wins_over_the_file_before_it(tmp_path: Path, form: str) -> None:
+    proc, config, more = tmp_path / "proc", tmp_path / "neutron.conf", tmp_path / "neutron.conf.d"
+    config.write_text("[DEFAULT]\nstate_path = /in/the/file\n")
+    more.mkdir()
+    for name, path in (("b.conf", "/srv/neutron"), ("a.conf", "/overruled"), ("c.conf.old", "/no/conf")):
+        (more / name).write_text(f"[DEFAULT]\nstate_path = {path}\n")
+    fake_process(proc, 77, "neutron-dhcp-agent", "--config-file", str(config), *form.format(more).split())
+    with pytest.raises(AlreadyRuns, match=r"process 77.*stop it first"):
+        refuse_stock_agent("/srv/neutron", proc=str(proc))
+    refuse_stock_agent("/in/the/file", proc=str(proc))
+
+
 def test_a_stock_agent_that_gave_itself_a_title_is_seen(tmp_path: Path) -> None:
     """The whole command line is one word then, as setproctitle leaves it."""
     proc, config = tmp_path / "proc", tmp_path / "neutron.conf"

@@ -102,31 +102,37 @@ class ControlServer:
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection, contextlib.suppress(OSError):
-                line = json.dumps(self._answer_to(connection), allow_nan=False).encode("ascii") + b"\n"
+                line = self._answer_to(connection)
                 connection.settimeout(ANSWER_SECONDS)
                 connection.sendall(line)
         finally:
             self._free.release()
 
-    def _answer_to(self, connection: socket.socket) -> dict[str, Any]:
+    def _answer_to(self, connection: socket.socket) -> bytes:
         try:
             line = _line(connection, LONGEST_REQUEST, self._request_seconds)
             request = _request(line)
         except TimeoutError:
-            return {"error": f"no request came in {self._request_seconds:g} s: send one line of JSON"}
+            return _error(f"no request came in {self._request_seconds:g} s: send one line of JSON")
         except ValueError as error:
-            return {"error": str(error)}
+            return _error(str(error))
         command = self._commands.get(request["command"])
         if command is None:
             known = ", ".join(sorted(self._commands))
-            return {"error": f"command: expected one of {known}, got {request['command']!r}"}
+            return _error(f"command: expected one of {known}, got {request['command']!r}")
         try:
-            answer = {"answer": command(request)}
-            json.dumps(answer, allow_nan=False)
+            return _encoded({"answer": command(request)})
         except Exception as error:
             self._reporter.report("a command of the control socket failed", command=request["command"], error=error)
-            return {"error": f"a fault of the agent, please report it: {type(error).__name__}: {error}"}
-        return answer
+            return _error(f"a fault of the agent, please report it: {type(error).__name__}: {error}")
+
+
+def _encoded(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, allow_nan=False).encode("ascii") + b"\n"
+
+
+def _error(words: str) -> bytes:
+    return _encoded({"error": words})
 
 
 def ask(path: str, request: Mapping[str, Any], timeout: float = ANSWER_SECONDS) -> Any:

@@ -93,13 +93,21 @@ def _own_words(argv: Sequence[str]) -> Sequence[str]:
 def _state_path(argv: Sequence[str], *, root: str) -> str:
     """What a stock agent's configuration files say; the last one wins, as in oslo.config."""
     found = _STOCK_STATE_PATH
-    for index, word in enumerate(argv):
-        name, separator, value = word.partition("=")
-        if name != "--config-file":
-            continue
-        path = value if separator else "".join(argv[index + 1 : index + 2])
+    for path in _config_files(argv, root):
         parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
         with contextlib.suppress(OSError, configparser.Error, UnicodeDecodeError):
-            parser.read(f"{root}{path}")
+            parser.read(path)
             found = parser["DEFAULT"].get("state_path") or found
     return found
+
+
+def _config_files(argv: Sequence[str], root: str) -> Iterator[str]:
+    """Those that are read, in their order: of a directory each ``*.conf``, by name (oslo.config, --config-dir)."""
+    for index, word in enumerate(argv):
+        name, separator, value = word.partition("=")
+        path = root + (value if separator else "".join(argv[index + 1 : index + 2]))
+        if name == "--config-file":
+            yield path
+        elif name == "--config-dir":
+            with contextlib.suppress(OSError):
+                yield from (f"{path}/{each}" for each in sorted(os.listdir(path)) if each.endswith(".conf"))

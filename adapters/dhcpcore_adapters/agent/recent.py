@@ -1,6 +1,7 @@
 """What happened lately, by network, in short texts: a bounded memory for ``dhcpcore explain``.
 
-Knows events as the core describes them; keeps none of them.  A busy network displaces its own past, not that of others.
+Knows events as the core describes them; keeps none of them.  A busy network displaces its own past before that of
+others: it has so many entries at most.  What is more than may be kept of all goes by age, whosever it is.
 """
 
 from __future__ import annotations

@@ -76,6 +76,9 @@ class JournalWriter:
         self._file: _File | None = None
         self._why: Why = "start"
         self._missing = 0
+        #: Events in the file that a reader may not find there yet; and those that are still to be written.
+        self._unflushed = 0
+        self._left = 0
         self._not_before: float | None = None
         # Shared with the loop, under the lock.
         self._lock = threading.Lock()
@@ -123,16 +126,16 @@ class JournalWriter:
         with self._lock:
             waiting, lost = self._queue, self._lost
             self._queue, self._lost = deque(), 0
+        self._left = len(waiting)
         try:
             for one in waiting:
                 self._write_one(one)
             if self._file is not None:
                 self._file.flush()
-        except (OSError, JournalError) as error:
-            self._give_up(error, len(waiting))
+                self._unflushed = 0
         except Exception as error:
-            # A bug of ours ends the journal's file, not the agent.
-            self._give_up(error, len(waiting))
+            # Whatever it is, a bug of ours too, ends the journal's file, not the agent.
+            self._give_up(error)
         if lost:
             # They came after those that waited. Who is told of outcomes later does not know their plans.
             self._begin_anew("gap", lost)
@@ -141,10 +144,13 @@ class JournalWriter:
         if self._file is None:
             if self._not_before is not None and self._clock.monotonic() < self._not_before:
                 self._missing += 1
+                self._left -= 1
                 return
             self._open(one.before)
         assert self._file is not None
         self._file.add([self._recorder.event(one.event, one.after.seq)])
+        self._unflushed += 1
+        self._left -= 1
         if self._file.size > max(self._size, 2 * self._file.checkpoint_size):
             self._end_file()
             self._why = "continued"
@@ -168,15 +174,18 @@ class JournalWriter:
             try:
                 file.close()
             except OSError as error:
+                self._missing += self._unflushed
                 self._told(error)
+            self._unflushed = 0
 
-    def _give_up(self, error: Exception, events: int) -> None:
+    def _give_up(self, error: Exception) -> None:
         if self._file is not None:
             self._file.abandon()
             self._file = None
         self._told(error)
         self._not_before = self._clock.monotonic() + self._pause
-        self._begin_anew("gap", events)
+        lost, self._left, self._unflushed = self._unflushed + self._left, 0, 0
+        self._begin_anew("gap", lost)
 
     def _told(self, error: Exception) -> None:
         if self._not_before is None:

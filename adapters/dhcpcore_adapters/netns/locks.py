@@ -31,8 +31,3 @@ class Locks:
                 lock, users = self._locks.pop(name)
                 if users > 1:
                     self._locks[name] = lock, users - 1
-
-    def names(self) -> list[str]:
-        """Those that somebody holds or waits for, sorted."""
-        with self._guard:
-            return sorted(self._locks)
