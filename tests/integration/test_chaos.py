@@ -61,7 +61,7 @@ HAPPENINGS: Final = {
 #: than any life of an agent here: networks that were deleted while none ran would pile up, each start asking for each.
 HOLD: Final = 10
 #: Seconds of quiet until all must be right: some audits, each of which may find what the one before it uncovered.
-QUIET: Final = 90.0
+QUIET: Final = 120.0
 
 if hosts.inside():
 
