@@ -1,4 +1,4 @@
-"""The tally that every run prints (tests/conftest.py), held against the statistics that Hypothesis really writes."""
+"""The tally that every run prints, and the order for several workers (tests/conftest.py), held against real runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROPERTIES = '''
+PROPERTIES = """
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -25,7 +25,7 @@ class Machine(RuleBasedStateMachine):
 TestMachine = Machine.TestCase
 
 def test_no_property(): pass
-'''
+"""
 
 
 def test_the_tally_counts_examples(tmp_path: Path) -> None:
@@ -42,3 +42,32 @@ def test_the_tally_counts_examples(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     # 100 integers, both booleans, 100 runs of the machine.
     assert "profile default: 3 properties, 202 examples (fewest: 2, test_properties.py::test_few)" in ran.stdout
+
+
+def test_with_several_workers_the_long_tests_begin_first(tmp_path: Path) -> None:
+    """Those of one file stay together, in their order; without workers all is as pytest has it."""
+    shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path)
+    two = "def test_2(): pass\n\ndef test_1(): pass\n"
+    for file, text in {
+        "agent/test_a": two,
+        "integration/test_b": two,
+        "integration/test_c": "def test_1(): pass\n",
+    }.items():
+        path = tmp_path / f"{file}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path]
+    plain = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+    told = []
+    for environment in (plain, plain | {"PYTEST_XDIST_WORKER": "gw0"}):
+        ran = subprocess.run(
+            [*command, tmp_path], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        told.append([line.rpartition("/")[2] for line in ran.stdout.splitlines() if "::" in line])
+    a, b, c = (
+        ["test_a.py::test_2", "test_a.py::test_1"],
+        ["test_b.py::test_2", "test_b.py::test_1"],
+        ["test_c.py::test_1"],
+    )
+    assert told == [a + b + c, c + b + a]
