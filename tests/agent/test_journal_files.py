@@ -70,7 +70,9 @@ def size_of(path: Path) -> int:
 class Kept:
     """A scripted agent whose events go to a journal on disk."""
 
-    def __init__(self, directory: Path, *, size: int = 1 << 20, files: int = 4, clock: MemoryClock | None = None, **options: Any) -> None:
+    def __init__(
+        self, directory: Path, *, size: int = 1 << 20, files: int = 4, clock: MemoryClock | None = None, **options: Any
+    ) -> None:
         self.directory = directory
         self.script = RecordedScript(network(ports=(port(1),)))
         self.clock = MemoryClock() if clock is None else clock

@@ -21,7 +21,7 @@ from attrs import frozen
 
 from dhcpcore import AgentState, Event
 from dhcpcore.contracts import Clock, Reporter
-from dhcpcore.journal import JournalError, Recorder, Why
+from dhcpcore.journal import Recorder, Why
 from dhcpcore_adapters.journal.places import PART, next_path, prune
 
 #: Events that wait to be written.
