@@ -127,6 +127,11 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
     )
 
 
+def _unplugged(device: ObservedDevice) -> str:
+    # dnsmasq goes on with a device that was down: it keeps its sockets, and hears of addresses that come again.
+    return device.unplugged or ("" if device.up else f"device {device.name} is down")
+
+
 def _is_disabled(found: ObservedInstance) -> bool:
     """Whether nothing is left but what tells that its DHCP port is owed (`OWED_MARK`)."""
     texts = (found.host, found.addn_hosts, found.opts, found.leases)
@@ -140,8 +145,6 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
     if process is not None and process.namespace != namespace:
         drift.append("dnsmasq runs in another namespace")
     device = found.device
-    if device is not None and not device.up:
-        drift.append(f"device {device.name} is down")
     argv = process.argv if process is not None else (known.spec.argv if known is not None else ())
     spec = InstanceSpec(
         key=found.key,
@@ -167,7 +170,7 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         dirty=found.dirty or (edited and process is not None),
         unreported=found.unreported,
         drift=tuple(drift),
-        unplugged=device.unplugged if device is not None else "",
+        unplugged=_unplugged(device) if device is not None else "",
         replaced=process is not None and process.replaced,
         adopted=known.adopted if known is not None and same else True,
         pid=pid,

@@ -79,7 +79,7 @@ class ServedInstance:
         dirty: its files may not be what it has loaded.
         unreported: ports whose ids lie beside its files, see `dhcpcore.plan.unreported`.
         drift: what was found amiss; only starting it anew repairs that.
-        unplugged: why its device does not reach its network; setting the device up again repairs that.
+        unplugged: why its device does not reach its network, or that it is down; setting it up again repairs that.
         replaced: the program that it runs was replaced on the disk, by another version say.
         adopted: it was not started by this agent's life.
         dadfailed: the IPv6 metadata address belongs to another agent.

@@ -130,11 +130,13 @@ if hosts.inside():
         until("the old one has ended", lambda: has_ended(before))
 
     def test_the_device_is_down(site: Site) -> None:
-        """Law: it comes up, with its addresses and its route."""
+        """Law: it comes up, with its addresses and its route, and dnsmasq is not touched."""
+        before = site.pid()
         site.inside("link", "set", site.device, "down")
         until("it is up", lambda: "state UP" in site.inside("link", "show", site.device), SECONDS)
         site.served()
         until("its route is back", lambda: "default via 10.0.0.1 " in site.inside("route"), SECONDS)
+        assert site.pid() == before
 
     @pytest.mark.parametrize("how", ["bridge", "off", "down"])
     def test_the_way_to_the_network_is_broken(site: Site, how: str) -> None:

@@ -227,6 +227,21 @@ class TestOurPort:
         script.tell(events.HostObserved(observed=whole))
         assert not script.plan()
 
+    def test_a_device_that_is_down_comes_up_and_dnsmasq_runs_on(self) -> None:
+        script = serving()
+        whole = _as_served(script)
+        (instance,) = whole.instances
+        assert instance.device is not None
+        # With its link go its routes, and what the kernel does not keep.
+        down = evolve(instance, device=evolve(instance.device, up=False, routes=()))
+        script.tell(events.HostObserved(observed=evolve(whole, instances=(down,))))
+        (repair,) = script.start().actions
+        assert isinstance(repair, actions.UpdateDevice)
+        assert f"device {instance.device.name} is down" in repair.reasons
+        script.succeed(repair)
+        script.tell(events.HostObserved(observed=whole))
+        assert not script.plan()
+
     def test_a_device_that_another_instance_serves_on_stays(self) -> None:
         """Segments whose ports were mixed up: what one leaves is the other's."""
         segments = tuple(Segment(id=f"g{tag}", network_id="net", segmentation_id=tag) for tag in (1, 2))
