@@ -43,7 +43,7 @@ def change(
             key=spec.key,
             spec=spec,
             changed_files=files,
-            sighup=sighup_allowed(served, settings, capabilities),
+            sighup=sighup_allowed(served, spec, settings, capabilities),
             device=bool(device),
             reasons=(*reasons, *device),
         )
@@ -61,8 +61,10 @@ def change(
     return None
 
 
-def sighup_allowed(served: ServedInstance, settings: Settings, capabilities: HostCapabilities) -> bool:
-    """Whether this instance may be reloaded by SIGHUP.
+def sighup_allowed(
+    served: ServedInstance, spec: InstanceSpec, settings: Settings, capabilities: HostCapabilities
+) -> bool:
+    """Whether this instance may be reloaded by SIGHUP, and be `spec` then.
 
     dnsmasq before 2.91 dies of it when a client was served whose loaded hosts line has a ``set:`` tag.  The version is
     that of the installed program: one that was started before an upgrade is another.
@@ -71,7 +73,9 @@ def sighup_allowed(served: ServedInstance, settings: Settings, capabilities: Hos
         return settings.reload_method == "sighup"
     if capabilities.dnsmasq.sighup_is_safe and not served.replaced:
         return True
-    return not served.dirty and ",set:" not in served.spec.host
+    # Of one that an earlier life started only the files are known: they may have been edited since they were loaded.
+    loaded = served.spec.host if served.spec.view is not None else served.spec.host + spec.host
+    return not served.dirty and ",set:" not in loaded
 
 
 def _must_restart(served: ServedInstance, spec: InstanceSpec) -> tuple[str, ...]:

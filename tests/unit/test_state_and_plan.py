@@ -238,6 +238,19 @@ class TestReload:
         assert isinstance(reload, actions.ReloadInstance)
         assert not reload.sighup
 
+    def test_sighup_is_avoided_where_a_file_was_edited_while_no_agent_ran(self) -> None:
+        """What lies there has no tag any more; what was loaded before had one, as far as anybody knows."""
+        tagged = port(5, extra_dhcp_opts=(ExtraDhcpOption(opt_name="67", opt_value="pxe.0"),))
+        before = serving(network(ports=(tagged,)))
+        script = Script()
+        script.server = before.server
+        whole = _as_served(before)
+        (instance,) = whole.instances
+        script.observed = evolve(whole, instances=(evolve(instance, host="# nothing\n"),))
+        script.settle()
+        (reload,) = [action for action in script.history if isinstance(action, actions.ReloadInstance)]
+        assert not reload.sighup
+
     def test_a_setting_overrides(self) -> None:
         assert self._tagged(HostCapabilities(), reload_method="sighup").sighup
 
