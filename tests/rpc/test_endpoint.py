@@ -46,11 +46,6 @@ def plugin() -> Iterator[Plugin]:
 
 
 @pytest.fixture
-def reporter() -> RecordingReporter:
-    return RecordingReporter()
-
-
-@pytest.fixture
 def open_raw(plugin: Plugin, reporter: RecordingReporter) -> Iterator[Open]:
     """Connects to an endpoint of its own; options are the endpoint's, but for query and headers."""
     with ExitStack() as stack:

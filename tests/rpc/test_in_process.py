@@ -21,11 +21,6 @@ def plugin() -> MemoryPlugin:
 
 
 @pytest.fixture
-def reporter() -> RecordingReporter:
-    return RecordingReporter()
-
-
-@pytest.fixture
 def transport(plugin: MemoryPlugin, reporter: RecordingReporter) -> Iterator[InProcessTransport]:
     made = InProcessTransport(plugin, "host-1", call_timeout=0.2, reporter=reporter)
     yield made
