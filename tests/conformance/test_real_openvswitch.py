@@ -35,15 +35,18 @@ pytestmark = [
 TAG = 5
 
 
-class Wiring(Patient):
-    """With the L2 agent that a host has: what is plugged gets the VLAN of its network."""
+class Wired(OpenvswitchDriver):
+    """With the L2 agent that a host has: what is plugged gets the VLAN of its network.
+
+    At once: duplicate address detection begins when the device comes up, and nobody hears it on the dead VLAN.
+    """
 
     def __init__(self, switch: OpenVSwitch, *, use_veth: bool) -> None:
-        super().__init__(OpenvswitchDriver(use_veth=use_veth))
+        super().__init__(use_veth=use_veth)
         self._switch = switch
 
-    def ensure_device(self, spec: DeviceSpec) -> None:
-        super().ensure_device(spec)
+    def plug(self, spec: DeviceSpec, namespace: str) -> None:
+        super().plug(spec, namespace)
         port = f"tap{spec.port_id[:11]}"
         row = self._switch.row("Port", port)
         assert row is not None, port
@@ -76,7 +79,8 @@ class OvsWorld(RealWorld):
 
 @contextmanager
 def world(switch: OpenVSwitch, *, use_veth: bool) -> Iterator[OvsWorld]:
-    opened = OvsWorld(partial(Wiring, switch, use_veth=use_veth), switch, "ns-" if use_veth else "tap")
+    make = partial(Wired, switch, use_veth=use_veth)
+    opened = OvsWorld(lambda: Patient(make()), switch, "ns-" if use_veth else "tap")
     try:
         yield opened
     finally:
