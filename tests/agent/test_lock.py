@@ -69,12 +69,20 @@ def test_what_lies_in_a_directory_of_configuration_wins_over_the_file_before_it(
     refuse_stock_agent("/in/the/file", proc=str(proc))
 
 
-def test_a_stock_agent_that_gave_itself_a_title_is_seen(tmp_path: Path) -> None:
-    """The whole command line is one word then, as setproctitle leaves it."""
+@pytest.mark.parametrize(
+    "title",
+    [
+        "neutron-dhcp-agent (/usr/bin/python3 /usr/bin/neutron-dhcp-agent --config-file={})",
+        "neutron-dhcp-agent: master process [/usr/bin/neutron-dhcp-agent --config-file {}]",
+        "neutron-dhcp-agent: master process [/usr/bin/neutron-dhcp-agent --config-file {}",
+    ],
+)
+def test_a_stock_agent_that_gave_itself_a_title_is_seen(tmp_path: Path, title: str) -> None:
+    """The whole command line is one word then, as setproctitle leaves it; Neutron 29's is the second."""
     proc, config = tmp_path / "proc", tmp_path / "neutron.conf"
     config.write_text("[DEFAULT]\nstate_path = /srv/neutron\n")
-    title = f"neutron-dhcp-agent (/usr/bin/python3 /usr/bin/neutron-dhcp-agent --config-file={config})"
-    fake_process(proc, 77, title)
+    fake_process(proc, 77, title.format(config))
+    fake_process(proc, 78, "neutron-dhcp-agent: ServiceWrapper worker(0)")
     with pytest.raises(AlreadyRuns, match=r"process 77.*stop it first"):
         refuse_stock_agent("/srv/neutron", proc=str(proc))
     refuse_stock_agent("/var/lib/neutron", proc=str(proc))

@@ -84,9 +84,15 @@ def _command_lines(proc: str) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _own_words(argv: Sequence[str]) -> Sequence[str]:
-    """The command line behind a title that the process gave itself: ``neutron-dhcp-agent (/usr/bin/python3 ...)``."""
-    if argv and (title := argv[0].strip()).startswith(f"{_STOCK} (") and title.endswith(")"):
-        return title[len(_STOCK) + 2 : -1].split()
+    """The command line behind a title that the process gave itself.
+
+    ``neutron-dhcp-agent (/usr/bin/python3 ...)``, or, from Neutron 29 on, with oslo.service's threads (cotyledon),
+    ``neutron-dhcp-agent: master process [/usr/bin/neutron-dhcp-agent ...]``.
+    """
+    for begins in (f"{_STOCK} (", f"{_STOCK}: master process ["):
+        if argv and (title := argv[0].strip()).startswith(begins):
+            # A title has as much room as the command line had: its end may be missing.
+            return [_STOCK, *title[len(begins) :].removesuffix(")").removesuffix("]").split()]
     return argv
 
 
