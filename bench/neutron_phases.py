@@ -43,6 +43,7 @@ def starts(site: Site, side: Side) -> Figures:
         site.dnsmasq_log.mark()
         side.launch()
         figures["warm, at rest"] = site.rest(side) - side.launched
+        figures["warm, first in sync"] = side.first_synced - side.launched
         figures["warm, cpu"] = side.tree.cpu()
         figures["warm, calls"] = len(site.calls.since(side.launched))
         figures["warm, dnsmasq restarted"] = networks - len(before & dnsmasqs())

@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Results:
     results = Results(ports=options.ports, burst=options.burst, large=options.large, repeats=options.repeats)
     for networks in options.networks if {"starts", "takeover"} & set(options.only) else ():
         with (
-            ControlPlane(folder / f"server-{networks}") as server,
+            ControlPlane(folder / f"server-{networks}", agent_down_time=options.agent_down_time) as server,
             Calls(server) as calls,
         ):
             site = Site(folder / f"host-{networks}", server, calls)
@@ -70,7 +70,10 @@ def measure(options: argparse.Namespace, folder: Path) -> Results:
                     say(f"taken over by {name}", figures)
         hosts.clear()
     if "events" in options.only:
-        with ControlPlane(folder / "server-events") as server, Calls(server) as calls:
+        with (
+            ControlPlane(folder / "server-events", agent_down_time=options.agent_down_time) as server,
+            Calls(server) as calls,
+        ):
             site = Site(folder / "host-events", server, calls)
             site.fill(1, options.large)
             say(f"a network of {options.large} ports is there")
@@ -96,6 +99,13 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="turns, of which the medians are")
     parser.add_argument("--only", nargs="+", choices=PHASES, default=list(PHASES), help="default: all")
     parser.add_argument("--sides", nargs="+", choices=(OURS, STOCK), default=[OURS, STOCK], help="default: both")
+    parser.add_argument(
+        "--agent-down-time",
+        type=int,
+        default=75,
+        help="Neutron's option, seconds: a stock agent whose sync takes longer is told that it was revived, and begins "
+        "anew, which a busy machine makes of any sync",
+    )
     parser.add_argument("--json", type=Path, help="write all figures of all turns there, too")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
     options = parser.parse_args()

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,17 +54,18 @@ class Side:
 
     Args:
         log: its own.
-        says_synced: whether what it wrote since its start says that it has done what a full answer asks for.
+        words: what it writes when it begins to do what a full answer asks for, and when it has done it.
     """
 
-    def __init__(self, name: str, agent: StockAgent | OurAgent, log: Path, says_synced: Callable[[str], bool]) -> None:
+    def __init__(self, name: str, agent: StockAgent | OurAgent, log: Path, words: tuple[str, str]) -> None:
         self.name, self.agent, self.tree = name, agent, Tree()
-        self._says_synced = says_synced
+        self._begins, self._done = words
         self._log = Tail(log)
-        self.launched = 0.0
+        self.launched = self.first_synced = 0.0
 
     def launch(self) -> None:
         self._log.mark()
+        self.first_synced = 0.0
         self.launched = time.monotonic()
         with launching():
             self.agent.launch()
@@ -76,9 +77,14 @@ class Side:
 
     @property
     def is_synced(self) -> bool:
+        """Whether it says that it is in step with the server; the first time is kept in `first_synced`."""
         assert self.agent.process is not None
-        assert self.agent.process.poll() is None, self.said[-3000:]
-        return self._says_synced(self.said)
+        said = self.said
+        assert self.agent.process.poll() is None, said[-3000:]
+        if not self.first_synced and self._done in said:
+            self.first_synced = time.monotonic()
+        # One word may be a part of the other.
+        return 0 <= said.rfind(self._begins) <= said.rfind(self._done)
 
     def stop(self) -> float:
         """SIGTERM; seconds until it has ended."""
@@ -89,13 +95,9 @@ class Side:
         return time.monotonic() - begun
 
 
-def _stock_is_synced(said: str) -> bool:
-    # The word for the begin is a part of the word for the end.
-    return 0 <= said.rfind("Synchronizing state complete") == said.rfind("Synchronizing state")
-
-
-def _ours_is_synced(said: str) -> bool:
-    return "action=fetch_networks" in said
+_STOCK: Final = ("Synchronizing state", "Synchronizing state complete")
+#: What its answer asks for is planned in the same moment; calls and starts of dnsmasq tell when that is done.
+_OURS: Final = ("action=fetch_networks", "action=fetch_networks")
 
 
 class Site:
@@ -113,8 +115,8 @@ class Site:
         self.state = stock.state
         options["state_path"] = stock.state
         ours = OurAgent(folder / "ours", server, **options)
-        self.stock = Side("stock", stock, folder / "stock/agent.log", _stock_is_synced)
-        self.ours = Side("ours", ours, folder / "ours/agent.log", _ours_is_synced)
+        self.stock = Side("stock", stock, folder / "stock/agent.log", _STOCK)
+        self.ours = Side("ours", ours, folder / "ours/agent.log", _OURS)
 
     def side(self, name: str) -> Side:
         """`ours` or `stock`."""

@@ -61,13 +61,15 @@ def times_faster(number: int) -> Target:
 
 def _rows(networks: int) -> list[tuple[str, str, str, Target | None]]:
     """Figure, title, unit and target of the starts."""
+    warm = times_faster(20 if networks >= 200 else 10)
     return [
         ("cold, last answers", "cold start, last network answers", "s", FEWER),
         ("cold, at rest", "cold start, at rest", "s", FEWER),
         ("cold, cpu", "  CPU of its processes until then", "s", TENTH),
         ("cold, calls", "  calls to the server", "", FEWER),
         ("cold, dnsmasq started", "  dnsmasq started", "", None),
-        ("warm, at rest", "restart, nothing changed: at rest", "s", times_faster(20 if networks >= 200 else 10)),
+        ("warm, first in sync", "restart, nothing changed: it says that it is in sync", "s", warm),
+        ("warm, at rest", "  at rest", "s", warm),
         ("warm, cpu", "  CPU of its processes until then", "s", TENTH),
         ("warm, calls", "  calls to the server", "", FEWER),
         ("warm, dnsmasq restarted", f"  dnsmasq restarted, of {networks}", "", NONE),
