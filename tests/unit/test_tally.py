@@ -56,12 +56,22 @@ def test_with_several_workers_the_long_tests_begin_first(tmp_path: Path) -> None
         path = tmp_path / f"{file}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+    ]
     plain = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
     told = []
     for environment in (plain, plain | {"PYTEST_XDIST_WORKER": "gw0"}):
         ran = subprocess.run(
-            [*command, tmp_path], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+            [*command, str(tmp_path)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         told.append([line.rpartition("/")[2] for line in ran.stdout.splitlines() if "::" in line])
