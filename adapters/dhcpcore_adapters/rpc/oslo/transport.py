@@ -22,6 +22,7 @@ from dhcpcore_adapters.rpc.oslo.library import oslo_messaging
 from dhcpcore_adapters.rpc.oslo.neutron import EXCHANGE, METHODS, REPORTS, context
 from dhcpcore_adapters.rpc.oslo.patience import Patience
 from dhcpcore_adapters.rpc.oslo.pending import NoAnswer, Pending
+from dhcpcore_adapters.rpc.oslo.proof import Proof
 from dhcpcore_adapters.rpc.oslo.watch import nap_shorter
 from dhcpcore_adapters.rpc.telling import Teller
 from dhcpcore_adapters.rpc.transport import REPORT_TIMEOUT, Listener
@@ -30,6 +31,8 @@ __all__ = ["OsloTransport"]
 
 #: Seconds for `OsloTransport.close`.
 _CLOSING: Final = 0.95
+#: A network that there is nowhere: the server looks for it, and answers that there is none.
+_NOBODYS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class OsloTransport:
@@ -77,6 +80,7 @@ class OsloTransport:
         self._teller: Teller | None = None
         self._closed = False
         self._pending = Pending()
+        self._proof = Proof(self._is_answered)
         first = self._broker.response_timeout if call_timeout is None else call_timeout
         self._patience = Patience(first, max_call_timeout)
         self._report_timeout = report_timeout
@@ -126,6 +130,8 @@ class OsloTransport:
         timeout = self._report_timeout if method.topic == REPORTS else self._patience.timeout(name)
 
         def call(left: float) -> Any:
+            if method.topic != REPORTS:  # those come again by themselves, and soon
+                left = self._proof.wait(name, left)
             client = self._clients[method.topic].prepare(
                 version=method.version, timeout=left, retry=1 if method.again else 0
             )
@@ -145,6 +151,17 @@ class OsloTransport:
         self._patience.answered(name, time.monotonic() - began)
         return answer
 
+    def _is_answered(self, seconds: float) -> bool:
+        method = METHODS["get_network_info"]
+        client = self._clients[method.topic].prepare(version=method.version, timeout=seconds, retry=1)
+        try:
+            client.call(context(), "get_network_info", **method.arguments({"network_id": _NOBODYS}, self._host))
+        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure):
+            return False
+        except Exception:
+            return True  # a refusal is an answer
+        return True
+
     def _up(self) -> None:
         # First told, then used: whoever is called because of an answer knows of the connection already.
         if self._teller is not None:
@@ -152,6 +169,7 @@ class OsloTransport:
         self._pending.up()
 
     def _down(self, why: str) -> None:
+        self._proof.forget()
         self._pending.down(why)
         if self._teller is not None:
             self._teller.disconnected(why)
