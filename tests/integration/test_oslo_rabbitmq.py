@@ -11,11 +11,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import pytest
 from dhcpcore import AdapterError
 from dhcpcore.testing import MemoryServer, RecordingReporter
 from dhcpcore_adapters.rpc.oslo.transport import OsloTransport
+from support.certificate import write_certificate
 from support.memory_plugin import PATIENCE, Heard, MemoryPlugin, until
 from support.neutron_rpc import NeutronRpc, serving_rpc
 from support.rabbitmq import RabbitMQ, why_not
@@ -47,7 +49,12 @@ class Listener:
     def disconnected(self, reason): print("disconnected", flush=True)
     def notified(self, method, payload): print(method, flush=True)
 
-transport = load_transport("oslo", {"host": sys.argv[2], "transport_url": sys.argv[1]})
+class Reporter:
+    def report(self, message, /, **fields): print(message, fields.get("error"), flush=True)
+
+where = {"config_files": [sys.argv[1]]} if sys.argv[1].startswith("/") else {"transport_url": sys.argv[1]}
+quiet = {"reporter": Reporter()} if len(sys.argv) > 3 else {}
+transport = load_transport("oslo", {"host": sys.argv[2], **where, **quiet})
 ended = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ended.set())
 transport.start(Listener())
@@ -67,7 +74,10 @@ def broken_connections() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as broker:
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    tls = folder / "certificate.pem", folder / "key.pem"
+    write_certificate(*tls)
+    with RabbitMQ(folder / "broker", tls) as broker:
         yield broker
 
 
@@ -170,14 +180,46 @@ def test_wrong_credentials_are_told_without_the_password(broker: RabbitMQ) -> No
     assert "not-the-password" not in str(reporter.records)
 
 
+@contextmanager
+def _agent(where: str, host: str, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The process; killed in the end, and by then for certain."""
+    path = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-c", AGENT, where, host, *more]
+    environment = {**os.environ, "PYTHONPATH": path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as agent:
+        end = threading.Timer(RESTART, agent.kill)
+        end.start()
+        try:
+            yield agent
+        finally:
+            end.cancel()
+            agent.kill()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_tls_is_what_the_files_say_of_it(broker: RabbitMQ, tmp_path: Path, trusted: bool) -> None:
+    assert broker.tls is not None
+    authority, _ = broker.tls
+    if not trusted:
+        authority = tmp_path / "another.pem"
+        write_certificate(authority, tmp_path / "key.pem")
+    settings = tmp_path / "neutron.conf"
+    url = broker.url.replace(str(broker.port), str(broker.tls_port))
+    settings.write_text(
+        f"[DEFAULT]\ntransport_url = {url}\n[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {authority}\n"
+    )
+    with _agent(str(settings), "host-tls", "and reports") as agent:
+        assert agent.stdout is not None
+        if trusted:
+            assert agent.stdout.readline() == "connected to the broker None\n"
+            assert agent.stdout.readline() == "connected\n"
+        else:
+            assert "certificate verify failed" in agent.stdout.readline()
+
+
 @pytest.mark.parametrize("broker_is", ["there", "gone"])
 def test_an_agents_process_ends_in_two_seconds_and_idles_in_next_to_no_time(broker: RabbitMQ, broker_is: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", AGENT, broker.url, f"host-{broker_is}"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    ) as agent:
+    with _agent(broker.url, f"host-{broker_is}") as agent:
         try:
             assert agent.stdout is not None
             assert agent.stdout.readline() == "connected\n"
@@ -195,7 +237,6 @@ def test_an_agents_process_ends_in_two_seconds_and_idles_in_next_to_no_time(brok
             # Two seconds are promised; the interpreter's own end is in them, and tests run on busy machines.
             assert time.monotonic() - began < 5
         finally:
-            agent.kill()
             if broker_is == "gone":
                 broker.kill()
                 broker.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,11 @@ def test_settings_and_the_way_to_the_server(files: tuple[str, str]) -> None:
         "config_files": [neutron, dhcp],
         "config_dirs": [],
     }
+
+
+def test_the_host_is_the_systems_where_no_file_has_it(tmp_path: Path) -> None:
+    settings, _, _ = read("--config-file", write(tmp_path, "a.ini", "[DEFAULT]\ndhcp_confs = /srv/$host\n"))
+    assert settings.dhcp_confs == f"/srv/{socket.gethostname()}"
 
 
 def test_each_option_without_effect_is_named_once_and_the_servers_are_not(files: tuple[str, str]) -> None:

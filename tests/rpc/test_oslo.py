@@ -58,7 +58,6 @@ class Site:
         self.reporter = RecordingReporter()
         self.exchange = f"neutron-{uuid4()}"
         self.url = f"kombu+memory:///{self.exchange}"
-        self.heard = Heard()
         self.server: NeutronRpc = made.enter_context(serving_rpc(self.plugin, self.url, self.exchange))
         made.callback(self.plugin.let_go.set)
         self._made = made
@@ -68,8 +67,9 @@ class Site:
         given = {"transport_url": self.url, "control_exchange": self.exchange, "reporter": self.reporter}
         transport = OsloTransport("host-1", **{**given, "call_timeout": 5, **options})
         self._made.callback(transport.close)
+        self.heard = Heard()
         transport.start(self.heard)
-        self.heard.wait(lambda told: told and told[-1] == ("connected",))
+        self.heard.wait_for("connected")
         return transport
 
     def refusal(self, answer: Any, method: str = "get_network_info") -> AdapterError:

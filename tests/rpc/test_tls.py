@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from pathlib import Path
 
 import pytest
@@ -11,38 +9,11 @@ import pytest
 from dhcpcore import AdapterError
 from dhcpcore.testing import MemoryServer
 from dhcpcore_adapters.rpc.websocket import WebSocketTransport
+from support.certificate import write_certificate
 from support.memory_plugin import PATIENCE, Heard, MemoryPlugin
 from support.rpc_server import SOON, serving
 
-x509 = pytest.importorskip("cryptography.x509")
-
-
-def write_certificate(certificate: Path, key: Path) -> None:
-    """A certificate of 127.0.0.1, signed by itself."""
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dhcpcore test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+pytest.importorskip("cryptography.x509")
 
 
 def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +24,7 @@ def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network_id = plugin.server.create_network()["id"]
     with serving(plugin, tls=(certificate, key)) as url:
         assert url.startswith("wss://")
-        stranger = WebSocketTransport(url, "host-1", call_timeout=0.5, patience=SOON)
+        stranger = WebSocketTransport(url, "host-1", call_timeout=3, patience=SOON)
         stranger.start(Heard())
         with pytest.raises(AdapterError, match="certificate verify failed"):
             stranger.server.get_network_info(network_id)

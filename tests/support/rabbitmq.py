@@ -36,11 +36,13 @@ class RabbitMQ:
 
     Args:
         folder: an empty directory for all that it writes.
+        tls: files of a certificate and its key; with them it listens for TLS too.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: tuple[Path, Path] | None = None) -> None:
         self._folder = folder
-        self.port, self._epmd_port, self._dist_port = _free_ports(3)
+        self.tls = tls
+        self.port, self.tls_port, self._epmd_port, self._dist_port = _free_ports(4)
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +53,17 @@ class RabbitMQ:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        options = [f"listeners.tcp.1 = 127.0.0.1:{self.port}"]
+        if self.tls is not None:
+            certificate, key = self.tls
+            options += [
+                f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+                f"ssl_options.cacertfile = {certificate}",
+                f"ssl_options.certfile = {certificate}",
+                f"ssl_options.keyfile = {key}",
+                "ssl_options.verify = verify_none",
+            ]
+        (self._folder / "rabbitmq.conf").write_text("\n".join([*options, ""]))
         (self._folder / "plugins").write_text("[].\n")
         (self._folder / "rabbitmq-env.conf").write_text("")
         epmd = [*_MORTAL, "epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
@@ -105,7 +117,7 @@ class RabbitMQ:
 
     def queues(self) -> set[str]:
         """The names of all queues."""
-        command = [_PROGRAM.with_name("rabbitmqctl"), "--quiet", "list_queues", "--no-table-headers", "name"]
+        command = [str(_PROGRAM.with_name("rabbitmqctl")), "--quiet", "list_queues", "--no-table-headers", "name"]
         done = subprocess.run(
             command, env=self._environment(), capture_output=True, text=True, timeout=_PATIENCE, check=True
         )

@@ -39,11 +39,12 @@ def files_of(directory: str) -> list[str]:
         raise CommandError([f"{directory}: cannot be read: {error.strerror}; check the path"]) from None
 
 
-def read_together(cfg: Any, files: Sequence[str]) -> dict[str, list[Pair]]:
+def read_together(cfg: Any, files: Sequence[str], host: str) -> dict[str, list[Pair]]:
     """What each file has, by its path; options that stand for others are replaced by what those are in all the files.
 
     Args:
         cfg: from `oslo_config`; files: in order, those of directories among them.
+        host: what ``$host`` stands for where no file has it.
 
     Raises:
         CommandError: one cannot be read, or is no such file.
@@ -53,7 +54,7 @@ def read_together(cfg: Any, files: Sequence[str]) -> dict[str, list[Pair]]:
     conf = cfg.ConfigOpts()
     for name, default in REGISTERED.items():
         group, _, option = name.rpartition(".")
-        opt = cfg.StrOpt(option, default=default)
+        opt = cfg.StrOpt(option, default=host if name == "DEFAULT.host" else default)
         conf.register_opt(opt, group=None if group == "DEFAULT" else group)
     raw: dict[str, dict[str, dict[str, list[str]]]] = {path: {} for path in files}
     try:

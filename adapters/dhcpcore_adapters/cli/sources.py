@@ -109,8 +109,10 @@ class Sources:
         """Each file with what it has, in order."""
         named = [path for kind, path in self.files if kind == "ini"]
         in_directories = [path for kind, name in self.files if kind == "dir" for path in files_of(name)]
-        cfg = oslo_config()
-        together = {} if cfg is None else read_together(cfg, [*named, *in_directories])
+        files = [*named, *in_directories]
+        # Who has no such file does not wait for the library.
+        cfg = oslo_config() if files else None
+        together = {} if cfg is None else read_together(cfg, files, self.host)
         for kind, path in self.files:
             if kind == "toml":
                 yield path, toml_options(path)

@@ -97,6 +97,7 @@ class Keeper:
         self._clean_up()
 
     def _serve(self) -> None:
+        self._try_out()
         server = RPCServer(self._broker.transport, oslo_messaging.Target(topic=AGENT, server=self._host), self._ear)
         try:
             # One worker: what is told stays in order, and handing it on takes no time.
@@ -105,6 +106,19 @@ class Keeper:
         finally:
             server.stop()
             server.wait()
+
+    def _try_out(self) -> None:
+        """Connect once, and fail where that fails: what follows would try again without an end and without a word.
+
+        Raises:
+            Exception: why it does not come about, a certificate that is not trusted, say.
+        """
+        hosts = max(1, len(self._broker.hosts))
+        self._own_queue().prepare(retry=hosts - 1).cast(context(), ECHO, token="")
+
+    def _own_queue(self) -> Any:
+        target = oslo_messaging.Target(topic=AGENT, server=self._host, version="1.0")
+        return oslo_messaging.get_rpc_client(self._broker.transport, target)
 
     def _look_after(self, server: Any) -> None:
         heard: object | None = None
@@ -129,10 +143,7 @@ class Keeper:
         """Whether a message to this agent arrives here: queues declared, bound and consumed, and replies too."""
         token = uuid4().hex
         try:
-            client = oslo_messaging.get_rpc_client(
-                self._broker.transport, oslo_messaging.Target(topic=AGENT, server=self._host, version="1.0")
-            )
-            heard = client.prepare(timeout=_ECHO_PATIENCE, retry=1).call(context(), ECHO, token=token)
+            heard = self._own_queue().prepare(timeout=_ECHO_PATIENCE, retry=1).call(context(), ECHO, token=token)
         except Exception as error:
             self._wait_for(f"a message to this agent's own queue does not arrive: {_reason(error)}")
             return False
