@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -123,6 +124,8 @@ def in_a_host() -> int:
     if (why := missing()) is not None:
         print(why, file=sys.stderr)
         return 1
+    # Ended by a signal, it still removes its folder; what runs inside ends with it anyway.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = tempfile.mkdtemp(prefix="dhcpcore-bench-")
     os.environ["DHCPCORE_BENCH_FOLDER"] = folder
     try:
