@@ -6,6 +6,7 @@ tells them apart is in `neutron_site.Side`.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -19,8 +20,6 @@ from support.site import address
 
 Figures = dict[str, float]
 
-#: How often one port is created on a large network.
-TURNS: Final = 5
 #: Seconds between two of them: nobody is to be measured with what the one before left to do.
 BETWEEN: Final = 5.0
 
@@ -58,7 +57,7 @@ def _started(site: Site) -> int:
     return site.dnsmasq_log.text().count(": started, version")
 
 
-def events(site: Site, side: Side, burst: int) -> Figures:
+def events(site: Site, side: Side, burst: int, singles: int) -> Figures:
     """A burst of ports, one call after the other, on a new network; then single ones on a large network."""
     figures: Figures = {}
     (large,) = site.networks
@@ -75,7 +74,7 @@ def events(site: Site, side: Side, burst: int) -> Figures:
         figures["burst, cpu"] = side.tree.cpu() - cpu
         figures["burst, calls"] = len(site.calls.since(begun))
         times = []
-        for _ in range(TURNS):
+        for _ in range(singles):
             port = site.server.create("port", network_id=large.id, **_BOUND)
             asked = time.monotonic()
             answered(large.bridge, port["mac_address"], address(port), 60)
@@ -84,7 +83,7 @@ def events(site: Site, side: Side, burst: int) -> Figures:
                 times.append(time.monotonic() - asked)
                 wire.release(lease)
             time.sleep(BETWEEN)
-        figures["one port, leased"], figures["one port, worst"] = sorted(times)[TURNS // 2], max(times)
+        figures["one port, leased"], figures["one port, worst"] = statistics.median(times), max(times)
     return figures
 
 

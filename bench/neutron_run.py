@@ -80,7 +80,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Results:
             say(f"a network of {options.large} ports is there")
             for _ in range(options.repeats):
                 for name in sides:
-                    figures = events(site, site.side(name), options.burst)
+                    figures = events(site, site.side(name), options.burst, options.singles)
                     results.add(0, name, figures)
                     say(f"events, {name}", figures)
         hosts.clear()
@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--ports", type=int, default=10, help="on each of them")
     parser.add_argument("--burst", type=int, default=300, help="ports created one after the other")
     parser.add_argument("--large", type=int, default=2000, help="ports of the network that gets one more")
+    parser.add_argument("--singles", type=int, default=5, help="how often that network gets one more")
     parser.add_argument("--repeats", type=int, default=3, help="turns, of which the medians are")
     parser.add_argument("--only", nargs="+", choices=PHASES, default=list(PHASES), help="default: all")
     parser.add_argument("--sides", nargs="+", choices=(OURS, STOCK), default=[OURS, STOCK], help="default: both")
