@@ -261,6 +261,26 @@ if hosts.inside():
         until("a proxy runs again", lambda: proxies() == 1)
         server.delete("router", router)
 
+    def test_metadata_is_forced(server: ControlPlane, agent: OurAgent, metadata: MetadataAgent, tmp_path: Path) -> None:
+        """Law: switched on in dhcp_agent.ini and with a signal, metadata is served beside a router, too."""
+        network = server.served()
+        (port,) = network["ports"]
+        router = server.create("router")["id"]
+        server.rest("PUT", f"routers/{router}/add_router_interface", {"subnet_id": network["subnet"]["id"]})
+        (way,) = server.dhcp_addresses(network["id"])
+        gateway = b"\0" + socket.inet_aton("10.0.0.1")
+        host = b"\x20" + socket.inet_aton(METADATA_4)
+        is_told(port, CLASSLESS, host + gateway[1:] + gateway)
+        agent.change(force_metadata=True)
+        is_told(port, CLASSLESS, host + socket.inet_aton(way) + gateway)
+        with Station("one", bridge(network["id"]), port["mac_address"], tmp_path / "one") as station:
+            with Udhcpc(station) as client:
+                assert (f"{METADATA_4}/32", way) in client.configuration().routes
+            assert asked(METADATA_4, station) == (200, b"i-00000001")
+            assert metadata.requests[-1].network_id == network["id"]
+        agent.change(force_metadata=False)
+        is_told(port, CLASSLESS, host + gateway[1:] + gateway)
+
     # -- segments
 
     def test_a_routed_network(server: ControlPlane, agent: OurAgent, tmp_path: Path) -> None:

@@ -175,8 +175,7 @@ class ControlPlane(Server):
         self._layer2.wait(self.rpc)
 
     def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self.disconnect()
         self._layer2.close()
         for daemon in (self.api, self.rpc, self.workers):
             if daemon is not None:
@@ -187,10 +186,16 @@ class ControlPlane(Server):
     # -- REST
 
     def another_client(self) -> Self:
-        """The same server, by a connection of its own, for another thread; for REST only."""
+        """The same server, by a connection of its own, for another thread; for REST only. `disconnect` ends it."""
         other = copy.copy(self)
         other._connection = None
         return other
+
+    def disconnect(self) -> None:
+        """Close the connection, until the next request."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def create(self, kind: str, **attributes: Any) -> dict[str, Any]:
         """Create a network, subnet, port or segment; what the server says of it."""

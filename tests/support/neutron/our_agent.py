@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,19 @@ class OurAgent(AgentProgram):
         self.state = folder / "state"
         # A socket's path is at most 107 bytes, and a test's folder may be longer; /run is the test's own.
         self.control = f"/run/control-{host}.sock"
-        files = write_settings(folder, server, host=host, broker=broker, **options)
+        self._write = partial(write_settings, folder, server, host=host, broker=broker)
+        self._options = options
+        files = self._write(**options)
         # .venv has no oslo.messaging; this one has it, with all else that the agent needs.
         argv = [*prefix, str(VENV / "bin/python"), "-m", "dhcpcore_adapters.cli", "agent", *files]
         argv += ["-o", f"dhcpcore.control_socket={self.control}"]
         Program.__init__(self, argv, folder / "agent.log")
+
+    def change(self, **options: Any) -> None:
+        """Write its files with these options, too, and have it read them (SIGHUP)."""
+        self._options |= options
+        self._write(**self._options)
+        self.send_signal(signal.SIGHUP)
 
     def start(self) -> None:
         """Start it; it is in step with the server, and counts as alive, when this returns."""
