@@ -167,6 +167,10 @@ def _serve_instance(
         if served is not None and settled and retry is not None and _hopeless(retry):
             gone = _disable(state, view.key, served, f"the DHCP port is gone and cannot be claimed: {retry.reason}")
             return [evolve(gone, device_id=None)], False
+        if served is None and settled and retry is not None and retry.not_before == float("inf"):
+            # It was disabled while nobody wanted it, and is wanted now that no address is left.
+            owed = record.owed.get(view.key)
+            return [_release(state, view.key, owed, retry.reason)] if owed is not None else [], False
         return [], False
     if choice.claims and retry is None:
         return [], False  # the claim follows the fetch; changing the instance before would change it twice
@@ -231,17 +235,18 @@ def _give_back(
     """Give back ports that nobody serves on; those of instances that `before` disables follow when that is done."""
     served = {action.device_id for action in before if isinstance(action, DisableInstance)}
     return [
-        ReleaseDhcpPort(
-            key=key,
-            device_id=owed[key],
-            directory=f"{state.settings.confs_dir}/{key.directory}",
-            reasons=(f"nobody serves on it: {reason}",),
-        )
+        _release(state, key, owed[key], reason)
         for key in sorted(owed, key=lambda key: key.directory)
         if owed[key] not in served
         and f"claim:{key.directory}" not in state.in_flight
         and _due(record.claim_retry.get(key), now)
     ]
+
+
+def _release(state: AgentState, key: InstanceKey, own_id: str, reason: str) -> ReleaseDhcpPort:
+    directory = f"{state.settings.confs_dir}/{key.directory}"
+    reasons = (f"nobody serves on it: {reason}",)
+    return ReleaseDhcpPort(key=key, device_id=own_id, directory=directory, reasons=reasons)
 
 
 def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:

@@ -180,6 +180,9 @@ def _done_on_host(
             record = released(record, action.device_id)
             owed = {key: device_id for key, device_id in record.owed.items() if device_id != action.device_id}
             record = evolve(record, owed=Map(owed))
+            if record.desired is not None and action.key in record.claim_retry:
+                # Its address may be what a claim waits for.
+                record = evolve(record, claim_retry=record.claim_retry.delete(action.key))
         case actions.RemoveNamespace():
             record = evolve(record, namespace=False, strays=())
         case actions.RemoveDevice():

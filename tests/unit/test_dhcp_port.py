@@ -140,6 +140,25 @@ class TestOurPort:
         script.change(subnets=(subnet(gateway_ip=None),))
         assert "create_dhcp_port" in [a.kind for plan in script.settle() for a in plan]
 
+    def test_what_is_left_of_an_instance_goes_when_the_network_comes_back_and_no_address_is_left(self) -> None:
+        """It was disabled; before its port was given back the network was listed again, and cannot be served."""
+        script = serving()
+        script.tell(events.NetworkDeleted(network_id="net"))
+        script.succeed(*(action for action in script.start() if isinstance(action, actions.DisableInstance)))
+        assert script.record().owed
+        script.now = 10.0
+        script.server["net"] = network()
+        script.tell(events.NetworkCreated(network_id="net"))
+        for _ in range(8):
+            for action in script.start():
+                if isinstance(action, actions.ClaimAction):
+                    script.fail(action, fault="address_exhausted")
+                else:
+                    script.succeed(action)
+        assert not script.record().owed
+        asked = [kind for kind in script.kinds() if kind in ("create_dhcp_port", "release_dhcp_port")]
+        assert asked[-3:] == ["create_dhcp_port", "release_dhcp_port", "create_dhcp_port"]
+
     def test_an_answer_without_the_address_asked_for_backs_off(self) -> None:
         """Launchpad 1627480: the port comes back without the requested fixed IP."""
         script = Script(network())
