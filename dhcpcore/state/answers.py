@@ -72,7 +72,8 @@ def network_fetched(state: AgentState, action: FetchNetwork, network: Network | 
         # The server knows it and it is not ours any more: another agent may use the same MAC and address by now.
         return drop_desired(state, record, "unlisted")
     state = evolve(state, networks=state.networks.set(record.id, record))
-    return _listed(state, network, sent_seq, keep_removal=record.removal == "held")
+    # Neither that it is held nor that it is in doubt is settled by this: the server tells of any network that it knows.
+    return _listed(state, network, sent_seq, keep_removal=record.removal in ("held", "untrusted"))
 
 
 def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal: bool = False) -> AgentState:

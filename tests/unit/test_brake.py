@@ -7,7 +7,7 @@ import pytest
 from dhcpcore import actions, events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedHost, ObservedInstance
-from support.script import Script, network, port, serving
+from support.script import Script, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
 
@@ -132,3 +132,19 @@ class TestFirstContact:
         script.server["net"] = network()
         script.tell(events.NetworkCreated(network_id="net"))
         assert "enable" in [a.kind for p in script.settle() for a in p]
+
+    def test_that_the_server_knows_a_network_does_not_make_it_ours(self) -> None:
+        """Taken away while no agent ran; an old notification asks for it, and the server tells of any network."""
+        script = Script()
+        script.observed = ObservedHost(instances=(ObservedInstance(key=KEY, host=""),), namespaces=("qdhcp-net",))
+        script.answers[actions.FetchNetworks] = lambda _: events.FetchedNetworks()
+        script.server["net"] = network()
+        plan = script.start()
+        script.succeed(*plan.actions[1:])
+        script.tell(events.SubnetUpdated(subnet=subnet(gateway_ip=None)))
+        script.succeed(*script.start().actions)
+        script.succeed(plan.actions[0])
+        script.now = 10.0
+        script.settle()
+        assert "disable" in script.kinds()
+        assert not script.record().served
