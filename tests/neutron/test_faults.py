@@ -213,4 +213,4 @@ else:
 
     def test_faults(tmp_path: Path) -> None:
         """Law: see the tests inside."""
-        run_with_neutron(__file__, tmp_path, seconds=700)
+        run_with_neutron(__file__, tmp_path, seconds=900)

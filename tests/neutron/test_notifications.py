@@ -213,4 +213,4 @@ else:
 
     def test_notifications_take_effect(tmp_path: Path) -> None:
         """Law: see the tests inside."""
-        run_with_neutron(__file__, tmp_path, seconds=480)
+        run_with_neutron(__file__, tmp_path, seconds=600)

@@ -128,4 +128,4 @@ else:
 
     def test_two_agents(tmp_path: Path) -> None:
         """Law: see the tests inside."""
-        run_with_neutron(__file__, tmp_path, seconds=400)
+        run_with_neutron(__file__, tmp_path, seconds=600)
