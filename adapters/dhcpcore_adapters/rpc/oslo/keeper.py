@@ -23,8 +23,9 @@ from dhcpcore_adapters.rpc.oslo.watch import connection_of
 
 #: Seconds between looks at the connection.
 _LOOK: Final = 0.25
-#: Seconds for a broker to be reached, and for our own words to come back.
+#: Seconds for a broker to be reached, at a start and when one was lost, and for our own words to come back.
 _REACH: Final = 5.0
+_GLANCE: Final = 0.5
 _ECHO_PATIENCE: Final = 5.0
 #: Seconds before another try: the first such wait, and the last, each less up to a half.
 _SHORTEST: Final = 0.25
@@ -127,8 +128,9 @@ class Keeper:
                 seen = connection_of(server)
                 if heard is not None and seen is not heard:
                     heard = None
-                    # A look may come after the library's return; then there is nothing to see of the reason.
-                    self._lost(self._broker.unreachable(_REACH) or "the broker closed it")
+                    # Not for long: calls that are under way wait to be ended.  When the library is back already,
+                    # there is nothing to see of the reason.
+                    self._lost(self._broker.unreachable(_GLANCE) or "the broker closed it")
                 if heard is None and seen is not None and self._hears_itself() and connection_of(server) is seen:
                     heard = seen
                     self._told = ""
