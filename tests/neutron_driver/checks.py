@@ -22,10 +22,12 @@ from typing import Any, Final
 
 from neutron.agent.linux import dhcp
 
+from dhcpcore import InstanceKey
 from dhcpcore_adapters.neutron_driver import Dnsmasq
+from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
 from neutron_driver.stock_site import CONF, OURS, STOCKS, Site, an_id, namespaces, until
 
-SECONDS: Final = 30.0
+SECONDS: Final = 120.0
 SEGMENT: Final = {
     "id": an_id("segment"),
     "segmentation_id": 7,
@@ -175,6 +177,48 @@ def check_another_mtu_is_a_restart(site: Site) -> None:
     assert not site.runs(pid)
     assert "--dhcp-option-force=option:mtu,1400" in site.argv(network)
     assert not {"create_dhcp_port", "release_dhcp_port"} & set(site.server.calls)
+
+
+def check_a_subnet_more_and_one_less(site: Site) -> None:
+    """Law: the port gets and gives up its address by Neutron's code, and dnsmasq is started anew with the ranges."""
+    network = site.server.network("net", ports=1)
+    agent = site.start()
+    more = network["subnets"][0] | {"id": an_id("more"), "cidr": "10.9.0.0/24", "gateway_ip": "10.9.0.1"}
+    network["subnets"].append(more)
+    agent.subnet_create_end(None, {"subnet": more})
+    agent._process_resource_update()
+    ranges = [argument for argument in site.argv(network) if argument.startswith("--dhcp-range=")]
+    assert [more["id"] in argument for argument in ranges] == [False, True]
+    more["enable_dhcp"] = False
+    agent.subnet_update_end(None, {"subnet": more})
+    agent._process_resource_update()
+    assert not any(more["id"] in argument for argument in site.argv(network))
+    assert site.runs(site.pid(network))
+    # Until the agent asks again the port may still have its address there.
+    port = site.server.port(network)
+    agent.port_create_end(None, {"port": port})
+    agent._process_resource_update()
+    assert hosts_line(port) in site.read(network, "host")
+    assert not agent.needs_resync_reasons
+
+
+def check_neutrons_monitor_takes_no_restart_for_a_death(site: Site) -> None:
+    """Law: what is stopped to be started anew is not brought back by the monitor in between."""
+    network = site.server.network("net", ports=1)
+    agent = site.start()
+    stop = NeutronProcesses.stop_dnsmasq
+
+    def stop_and_look(self: NeutronProcesses, key: InstanceKey) -> None:
+        stop(self, key)
+        agent._process_monitor._check_child_processes()
+
+    NeutronProcesses.stop_dnsmasq = stop_and_look  # type: ignore[method-assign]
+    network["mtu"] = 1400
+    agent.network_update_end(None, {"network": {"id": network["id"], "admin_state_up": True}})
+    agent._process_resource_update()
+    assert "--dhcp-option-force=option:mtu,1400" in site.argv(network)
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert len([line for line in lines if line.startswith(b"dnsmasq\0")]) == 1
 
 
 def check_a_deleted_network_leaves_nothing(site: Site) -> None:

@@ -148,15 +148,25 @@ class Server:
             network,
             id=an_id(asked["device_id"]),
             mac_address="fa:16:3e:ff:00:02",
-            fixed_ips=[
-                {"subnet_id": each["id"], "ip_address": each["cidr"].replace("0/24", "2").replace("/64", "2")}
-                for each in subnets
-            ],
+            fixed_ips=[self._address(each) for each in subnets],
             device_id=asked["device_id"],
             device_owner="network:dhcp",
             **{"binding:host_id": HOST},
         )
         return dhcp.DictModel(made)
+
+    def update_dhcp_port(self, port_id: str, port: dict[str, Any]) -> Any:
+        self.calls.append("update_dhcp_port")
+        network = self.networks[port["port"]["network_id"]]
+        subnets = {each["id"]: each for each in network["subnets"]}
+        (known,) = (each for each in network["ports"] if each["id"] == port_id)
+        known["fixed_ips"] = [self._address(subnets[each["subnet_id"]]) for each in port["port"]["fixed_ips"]]
+        return dhcp.DictModel(known)
+
+    @staticmethod
+    def _address(subnet: dict[str, Any]) -> dict[str, str]:
+        address = subnet["cidr"].replace("0/24", "2").replace("/64", "2")
+        return {"subnet_id": subnet["id"], "ip_address": address}
 
     def release_dhcp_port(self, network_id: str, device_id: str) -> None:
         self.calls.append("release_dhcp_port")
@@ -189,6 +199,7 @@ class Site:
             "state_path": str(folder),
             "interface_driver": "neutron_driver.stock_site.VethDriver",
             "dnsmasq_config_file": str(special),
+            "metadata_proxy_socket": "/run/metadata.sock",
             **options,
         }
         for name, value in settings.items():

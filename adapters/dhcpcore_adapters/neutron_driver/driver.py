@@ -109,7 +109,7 @@ class Dnsmasq(dhcp.Dnsmasq):
         if not retain_port and self.segment is None:
             for other in self._of_segments():
                 other.disable()
-        self.process_monitor.unregister(self._get_process_uuid(), dhcp.DNSMASQ_SERVICE_NAME)
+        self._unwatch()
         self._processes.stop_dnsmasq(self._key)
         self._del_running_interface(self.interface_name, self.network.id)
         if not retain_port:
@@ -128,11 +128,13 @@ class Dnsmasq(dhcp.Dnsmasq):
         action = needed(instance, self._files, self._processes.running())
         if isinstance(action, ApplyAction):
             self._tell(action)
+            # As Neutron does it: its monitor would take one that is stopped to be started anew for dead.
+            self._unwatch()
             follow(recipe(action, instance.settings), self._make)
         elif action is not None:
             self.disable(retain_port=True)
             return
-        self._watch(instance, action)
+        self._watch(action)
 
     def _instance(self) -> Instance:
         driver = self.device_manager.driver
@@ -167,7 +169,10 @@ class Dnsmasq(dhcp.Dnsmasq):
             return getattr(self._files, call.method)(*call.arguments)
         return getattr(self._processes, call.method)(*call.arguments)
 
-    def _watch(self, instance: Instance, action: Action | None) -> None:
+    def _unwatch(self) -> None:
+        self.process_monitor.unregister(self._get_process_uuid(), dhcp.DNSMASQ_SERVICE_NAME)
+
+    def _watch(self, action: Action | None) -> None:
         """Have Neutron's monitor look after it, and start it with the same command line where it dies."""
         running = self._processes.running()
         argv = list(action.spec.argv) if isinstance(action, ApplyAction) else list(running.argv if running else ())
