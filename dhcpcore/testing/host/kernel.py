@@ -86,6 +86,7 @@ class Process:
         loaded: what it has read of its files: name to text (dnsmasq: host, addn_hosts, opts; haproxy: config).
         leases: the lines of its leases, by address; leases_file: the inode it writes them to.
         served: MAC addresses of clients it has answered.
+        version: of the program that it runs, of a dnsmasq; the installed one may be another by now.
         owner: whose it is, once `MemoryHost.owner` was asked: a command line never changes.
     """
 
@@ -101,6 +102,7 @@ class Process:
     leases_file: object = None
     served: set[str] = field(factory=set)
     owner: tuple[str | None] | None = None
+    version: tuple[int, int] | None = None
 
     def option(self, name: str) -> str | None:
         """The value of ``--name=value`` on its command line, the last one."""

@@ -172,6 +172,7 @@ class MemoryHost:
             namespace=self.namespaces[namespace],
             environment=dict(environment or {}),
             started=f"mark-{self._started}",
+            version=self.dnsmasq_version if program == "dnsmasq" else None,
         )
         try:
             if program == "dnsmasq":
@@ -208,7 +209,7 @@ class MemoryHost:
         """SIGHUP; whether a dnsmasq survived it."""
         process = self.processes[pid]
         self.did(SIGNAL, self.owner(process) or "", process)
-        if dnsmasq.dies_at_sighup(process, self.dnsmasq_version or (0, 0)):
+        if dnsmasq.dies_at_sighup(process, process.version or (0, 0)):
             self.kill(pid)
             return False
         dnsmasq.load(process, self.disk)

@@ -14,10 +14,12 @@ from dhcpcore.testing.simulation.reference import ReferenceAgent, reference_agen
 from dhcpcore.testing.simulation.story import BrokenLaw, simulate, wander
 from dhcpcore.testing.simulation.tally import Tally
 from dhcpcore.testing.simulation.troubles import HAPPENINGS
+from dhcpcore.testing.simulation.upheavals import UPHEAVALS
 from dhcpcore.testing.simulation.world import World
 
 __all__ = [
     "HAPPENINGS",
+    "UPHEAVALS",
     "BrokenLaw",
     "Campaign",
     "Lanes",

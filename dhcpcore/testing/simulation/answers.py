@@ -18,15 +18,22 @@ _METHODS: Final = ("get_active_networks_info", "get_network_info")
 
 
 class SimulatedServer(MemoryServer):
-    """A server that remembers no calls: a history has thousands."""
+    """A server that remembers no calls: a history has thousands.
 
-    def __init__(self, clock: Clock, faults: Faults, on_call: Callable[[str, tuple[Any, ...]], None]) -> None:
+    Args:
+        host: whose agent's calls are told of; on_call: who is told.
+    """
+
+    def __init__(
+        self, clock: Clock, faults: Faults, host: str, on_call: Callable[[str, tuple[Any, ...]], None]
+    ) -> None:
         super().__init__(clock, faults)
-        self._on_call = on_call
+        self._host, self._on_call = host, on_call
 
     def record(self, host: str, method: str, *arguments: Any) -> None:
         """Tell of a call."""
-        self._on_call(method, arguments)
+        if host == self._host:
+            self._on_call(method, arguments)
 
 
 class Answers:

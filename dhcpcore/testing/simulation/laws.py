@@ -87,12 +87,21 @@ class Laws:
             assert process is not None
             if len(self._world.host.living(process.program, subject)) > 1:
                 self._violations.append(f"{process.program} of {subject} runs twice")
+        if what == SIGNAL and process is not None:
+            self._on_signal(subject, process)
         if what in (START, SIGNAL, STOP, WRITE):
             for network_id in self.untouched:
                 if network_id in subject:
                     self._violations.append(f"{what} of {subject}, though nothing has happened to that network")
         if process is not None and process.program == "dnsmasq":
             self.remember(subject, process)
+
+    def _on_signal(self, directory: str, process: Process) -> None:
+        """No dnsmasq is sent a SIGHUP that kills it, once the agent knows which version is installed."""
+        state, version = self._world.agent.state, process.version or (0, 0)
+        noticed = state.capabilities.dnsmasq.version == self._world.host.dnsmasq_version
+        if noticed and dnsmasq.dies_at_sighup(process, version):
+            self._violations.append(f"SIGHUP to the dnsmasq {version} of {directory}, which dies of it")
 
     def remember(self, directory: str, process: Process) -> None:
         """Remember what a dnsmasq has loaded."""

@@ -14,9 +14,8 @@ from dhcpcore.testing.generate import operations
 from dhcpcore.testing.generate.addresses import address_range
 from dhcpcore.testing.generate.flavour import Flavour
 from dhcpcore.testing.identity import dhcp_device_id
+from dhcpcore.testing.simulation.neighbour import OTHER_HOST
 from dhcpcore.testing.simulation.world import HOST, Slow, World
-
-OTHER_HOST: Final = "host-2"
 
 Happening = Callable[[World], None]
 

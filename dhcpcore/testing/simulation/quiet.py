@@ -46,6 +46,8 @@ def heal(world: World) -> Wanted:
         judge = world.judge
         wanted = judge.wanted()
         differences = judge.differences_from(*wanted)
+        if world.neighbour is not None:
+            differences += world.neighbour.differences()
         brake = world.agent.state.brake
         if not differences and brake is None:
             return wanted

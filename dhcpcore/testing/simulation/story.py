@@ -21,10 +21,13 @@ from dhcpcore.testing.simulation.parts import MakeAgent
 from dhcpcore.testing.simulation.quiet import check_converged, heal
 from dhcpcore.testing.simulation.reference import reference_agent
 from dhcpcore.testing.simulation.troubles import HAPPENINGS
+from dhcpcore.testing.simulation.upheavals import UPHEAVALS
 from dhcpcore.testing.simulation.world import World
 
 LENGTH: Final = 50
 _SEEDS: Final = 1 << 48
+#: Histories of lower seeds have none: tests that need certain histories find them there, and go on finding them.
+_WITH_UPHEAVALS: Final = 1000
 #: Lines of a history that are told.
 _LINES: Final = 120
 
@@ -69,9 +72,15 @@ class Failure:
     log: tuple[str, ...]
 
 
-def moments_of(seed: int, length: int, happenings: Sequence[Happening] = HAPPENINGS) -> tuple[Moment, ...]:
-    """The moments of a history."""
+def moments_of(seed: int, length: int, happenings: Sequence[Happening] | None = None) -> tuple[Moment, ...]:
+    """The moments of a history.
+
+    Args:
+        happenings: what they are drawn from; None: everything, but upheavals only from seed `_WITH_UPHEAVALS` on.
+    """
     draw = Random(seed)
+    if happenings is None:
+        happenings = (*HAPPENINGS, *UPHEAVALS) if seed >= _WITH_UPHEAVALS else HAPPENINGS
     return tuple(Moment(draw.choice(happenings), draw.randrange(_SEEDS)) for _ in range(length))
 
 
@@ -122,14 +131,14 @@ def simulate(
     *,
     seed: int,
     length: int = LENGTH,
-    happenings: Sequence[Happening] = HAPPENINGS,
+    happenings: Sequence[Happening] | None = None,
     shrink_seconds: float = 20.0,
 ) -> World:
     """Play one history; the same seed plays the same one, whatever the machine, the time, or Python's hash seed.
 
     Args:
         make_agent: makes one life of the agent under test.
-        length: how many things happen.
+        length: how many things happen. happenings: what they are drawn from; None: see `moments_of`.
         shrink_seconds: how long a shorter history is looked for where this one breaks a law.
 
     Raises:

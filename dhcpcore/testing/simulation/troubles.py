@@ -165,5 +165,5 @@ OF_THE_HOST: Final[tuple[Happening, ...]] = (
     set_clock,
     admin_state,
 )
-#: Everything that happens.
+#: Everything that happens to one agent whose settings and whose dnsmasq stay as they are.
 HAPPENINGS: Final[tuple[Happening, ...]] = (*PLAIN, *OF_THE_HOST)

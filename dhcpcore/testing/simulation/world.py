@@ -29,6 +29,7 @@ from dhcpcore.testing.server.tables import Tables
 from dhcpcore.testing.simulation.answers import Answers, SimulatedServer
 from dhcpcore.testing.simulation.lanes import Lanes, Running
 from dhcpcore.testing.simulation.laws import Laws
+from dhcpcore.testing.simulation.neighbour import Neighbour
 from dhcpcore.testing.simulation.parts import MakeAgent, SimulatedParts, SteppedAgent, Watcher
 from dhcpcore.testing.simulation.reference import reference_agent
 from dhcpcore.testing.simulation.tally import Tally
@@ -82,6 +83,8 @@ class World:
         restored: whether the server was ever set back. is_up: whether server and agent are connected.
         slow: calls that will take their time.
         dead: watched processes that have ended, of which the agent is not told yet.
+        neighbour: the agent on another host, where there is one. make_agent: makes a life of an agent.
+        expected: what is yet to be noticed: each is called again and again until it says that it was.
     """
 
     def __init__(self, choices: Choices, make_agent: MakeAgent = reference_agent) -> None:
@@ -96,7 +99,7 @@ class World:
             dnsmasq=DnsmasqCapabilities(version=self.host.dnsmasq_version or (2, 90))
         )
         self.laws = Laws(self)
-        self.server: MemoryServer = SimulatedServer(self.clock, self.faults, self.laws.on_call)
+        self.server: MemoryServer = SimulatedServer(self.clock, self.faults, HOST, self.laws.on_call)
         self.answers = Answers(self.server, self.clock)
         self.host.on_deed, self.host.on_release = self.laws.on_deed, self.laws.on_release
         self.host.on_end = self._ended
@@ -109,7 +112,9 @@ class World:
         self.first_empty: float | None = None
         self._unseen: set[int] = set()
         self._host_threads = choices.pick((4, 1, 2))
-        self._make_agent = make_agent
+        self.make_agent = make_agent
+        self.neighbour: Neighbour | None = None
+        self.expected: list[Callable[[], bool]] = []
         self._watch: _Watch | None = None
         self._bystander: str | None = None
         self.frail: str | None = None
@@ -198,7 +203,7 @@ class World:
         self._watch = None
         self.dead.clear()
         rpc = self.server.agent(HOST)
-        self.agent = self._make_agent(
+        self.agent = self.make_agent(
             SimulatedParts(
                 settings=self.settings,
                 capabilities=self.judge_capabilities,
@@ -280,11 +285,15 @@ class World:
         if self.executor.fail("server.", lambda: AdapterError(f"ConnectionLost: {reason}")):
             self._news = True
         self.agent.disconnected(reason)
+        if self.neighbour is not None:
+            self.neighbour.disconnected(reason)
 
     def connect(self) -> None:
         """The connection is there again; the agent hears of it before anything else."""
         self.is_up = True
         self._tell_connected = True
+        if self.neighbour is not None:
+            self.neighbour.connected()
 
     def tell(self) -> None:
         """Tell what does not come as a notification: the connection, and processes that ended."""
@@ -292,6 +301,8 @@ class World:
             self._tell_connected = False
             self.agent.connected()
             self._news = True
+        if self.expected:
+            self.expected = [each for each in self.expected if not each()]
         while self.dead:
             process = self.dead.popleft()
             self._news = True
@@ -375,6 +386,8 @@ class World:
             elif self.executor.ready(self.now):
                 self.work(self.choices.integer(1, 24))
             else:
+                if self.neighbour is not None:
+                    self.neighbour.settle(hears=self.is_up)
                 self.laws.at_rest()
                 return
         raise AssertionError(f"the agent finds no end at {self.now}: in flight {dict(self.agent.state.in_flight)}")
@@ -384,7 +397,7 @@ class World:
         until = self.now + seconds
         while True:
             self.settle()
-            times = (self._wake_at, self.executor.next_time())
+            times = (self._wake_at, self.executor.next_time(), self._neighbour_due)
             following = min((time for time in times if time is not None), default=until)
             if following >= until:
                 break
@@ -395,8 +408,12 @@ class World:
     @property
     def next_due(self) -> float | None:
         """When the agent wants to look again, or a slow call will be done."""
-        times = (self._wake_at, self.executor.next_time())
+        times = (self._wake_at, self.executor.next_time(), self._neighbour_due)
         return min((time for time in times if time is not None), default=None)
+
+    @property
+    def _neighbour_due(self) -> float | None:
+        return self.neighbour.next_due if self.neighbour is not None else None
 
     def fields(self) -> dict[str, Any]:
         """What a fingerprint of the whole world is made of."""
