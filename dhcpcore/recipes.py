@@ -208,6 +208,7 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
 
 def _start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.InstanceStarted]:
     spec = action.spec
+    yield from _mark_unreported(action)
     # As much as can be done while the old one serves is done before it is stopped: clients wait for the rest only.
     yield Call("namespaces", "ensure_device", (spec.device,))
     yield from _write(action, ("host", "addn_hosts", "opts"))
@@ -228,6 +229,7 @@ def _reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events
     spec = action.spec
     if not action.sighup:
         return (yield from _start(action, settings))
+    yield from _mark_unreported(action)
     if action.device:
         yield Call("namespaces", "ensure_device", (spec.device,))
     before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
@@ -238,15 +240,18 @@ def _reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events
     return None
 
 
-def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[None]:
-    spec = action.spec
-    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))
-    # Before what they are served with: an agent that is killed after that leaves nothing else that tells of them.
-    mark = f"{spec.directory}/{UNREPORTED_MARK}"
+def _mark_unreported(action: actions.ApplyAction) -> Recipe[None]:
+    """Before anything is changed: an agent that is killed after that leaves nothing else that tells of these ports."""
+    mark = f"{action.spec.directory}/{UNREPORTED_MARK}"
     if action.unreported:
         yield Call("files", "write", (mark, "".join(f"{port_id}\n" for port_id in action.unreported)))
     elif action.unreported is not None:
         yield Call("files", "remove", (mark,))
+
+
+def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[None]:
+    spec = action.spec
+    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))
     for name in names:
         yield Call("files", "write", (f"{spec.directory}/{name}", getattr(spec, name)))
 

@@ -53,9 +53,25 @@ def test_what_serves_an_active_port_otherwise_leaves_its_id_before_anything_is_w
     calls: list[Call] = []
     follow(recipe(reload, script.settings), calls.append)
     written = [str(call.arguments[0]).rpartition("/")[2] for call in calls if call.method == "write"]
-    assert written == [".dirty", UNREPORTED_MARK, *reload.changed_files]
+    assert written == [UNREPORTED_MARK, ".dirty", *reload.changed_files]
     (mark,) = [call for call in calls if str(call.arguments[0]).endswith(UNREPORTED_MARK)]
     assert mark.arguments[1] == "net-p5\n"
+
+
+@pytest.mark.parametrize("sighup", [False, True])
+def test_the_id_lies_there_before_the_device_has_the_address(sighup: bool) -> None:
+    """Of our own port: killed after that, the device is as it should be, and tells nothing."""
+    script = serving(network(ports=(port(5), port(6))))
+    reload = evolve(_told(script), device=True, sighup=sighup)
+    calls: list[str] = []
+
+    def made(call: Call) -> object:
+        calls.append(f"{call.method} {str(call.arguments[0]).rpartition('/')[2]}".partition("(")[0])
+        return 7 if call.method == "start_dnsmasq" else None
+
+    follow(recipe(reload, script.settings), made)
+    devices = [number for number, call in enumerate(calls) if call.startswith("ensure_device")]
+    assert calls.index(f"write {UNREPORTED_MARK}") < devices[0]
 
 
 @pytest.mark.parametrize("hears_first", [False, True])
