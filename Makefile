@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE
 # The daemons live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site bench-neutron test-neutron test-ovs wheel-test lock clean
+.PHONY: help venv test lint demo mutants fuzz chaos crash-sweep hitless parity bench bench-site bench-thousand bench-memory bench-neutron test-neutron test-ovs wheel-test lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,6 +98,13 @@ test-neutron: venv ## drive the agent with a whole Neutron 29: RabbitMQ, MariaDB
 	@.ci/system-tools
 	@.ci/neutron
 	DHCPCORE_NEUTRON=1 $(PY) -m pytest -v --durations=0 -n 2 tests/neutron $(ARGS)
+
+bench-thousand: venv ## the same agent with 1,000 networks: cold start, restarts, a port more on each
+	@.ci/system-tools
+	$(PY) bench/on_site.py --only fleet --networks 1000 --ports 5 $(ARGS)
+
+bench-memory: venv ## what the agent keeps after 100,000 creates and deletes (some eight minutes)
+	$(PY) bench/memory.py --check $(ARGS)
 
 wheel-test: venv ## build the wheel and use it outside the checkout
 	@.ci/wheel-test

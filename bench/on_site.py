@@ -245,7 +245,7 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
     networks = len(made)
     assert agent.process is not None
     cold = _since_launch(agent.pid, lambda: _calm(agent, networks))
-    until("all ports are ACTIVE", lambda: server.active(*made), 60)
+    until("all ports are ACTIVE", lambda: server.active(*made), 60 + networks / 2)
     active = _age(agent.pid)
     cpu = _cpu(agent.pid)
     rss, peak = _memory(agent.pid)
@@ -258,7 +258,14 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
     stopped, stopping = agent.stop()
     agent.launch()
     again = _since_launch(agent.pid, lambda: _calm(agent, networks))
+    again_cpu = _cpu(agent.pid)
+    agent.kill()
+    agent.launch()
+    killed = _since_launch(agent.pid, lambda: _calm(agent, networks))
+    killed_cpu = _cpu(agent.pid)
     restarted = networks - len(set(pids) & set(dnsmasq_pids()))
+    created, last, burst_cpu = _one_port_each(server, agent, made)
+    rss_then, peak_then = _memory(agent.pid)
     what = f"{networks} networks of {ports} ports"
     return [
         Row(f"{what}: a bare script", f"{script:7.2f} s"),
@@ -268,9 +275,26 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
         Row("agent's memory (RSS; largest)", f"{rss:7.1f} MB ({peak:.1f})", "100 MB", rss < 100),
         Row("agent's CPU when idle, of a core", f"{idle:7.2%}", "1 %", idle < 0.01),
         Row("agent's end, on SIGTERM", f"{stopping:7.2f} s", "2 s", stopping < 2 and stopped == 0),
-        Row("agent's start over what runs, in step", f"{again:7.2f} s"),
-        Row("  dnsmasq restarted by it", f"{restarted:7}", "0", restarted == 0),
+        Row("agent's start over what runs, in step", f"{again:7.2f} s, {again_cpu:.1f} s of CPU"),
+        Row("  after kill -9", f"{killed:7.2f} s, {killed_cpu:.1f} s of CPU"),
+        Row("  dnsmasq restarted by both", f"{restarted:7}", "0", restarted == 0),
+        Row("a port more on each network, created in", f"{created:7.2f} s"),
+        Row("  all of them ACTIVE after that", f"{last:7.2f} s, {burst_cpu:.1f} s of CPU"),
+        Row("agent's memory then (RSS; largest)", f"{rss_then:7.1f} MB ({peak_then:.1f})"),
     ]
+
+
+def _one_port_each(server: Server, agent: AgentProgram, networks: list[str]) -> tuple[float, float, float]:
+    """Seconds to create a port on each network, seconds from then until all are ACTIVE, and the agent's CPU time."""
+    before, begun = _cpu(agent.pid), time.monotonic()
+    made = {server.port(network_id)["id"] for network_id in networks}
+    created = time.monotonic()
+
+    def active() -> bool:
+        return made <= {port["id"] for port in server.list("ports", "status=ACTIVE")}
+
+    until("the new ports are ACTIVE", active, 120)
+    return created - begun, time.monotonic() - created, _cpu(agent.pid) - before
 
 
 def _calm(agent: AgentProgram, networks: int) -> bool:
@@ -285,7 +309,7 @@ def _calm(agent: AgentProgram, networks: int) -> bool:
 
 
 def _since_launch(pid: int, look: Callable[[], bool]) -> float:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not look():
         assert time.monotonic() < deadline, "it does not come to rest"
         time.sleep(0.1)
@@ -360,7 +384,8 @@ def main() -> int:
     folder = tempfile.mkdtemp(prefix="dhcpcore-bench-")
     os.environ["DHCPCORE_BENCH_FOLDER"] = folder
     try:
-        return hosts.run_program([sys.executable, *sys.argv], seconds=900, shown=True).returncode
+        seconds = 900 + 3 * options.networks
+        return hosts.run_program([sys.executable, *sys.argv], seconds=seconds, shown=True).returncode
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
