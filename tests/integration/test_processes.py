@@ -321,7 +321,8 @@ if hosts.inside():
             os._exit(0)
         with DeathWatcher(on_death) as watcher:
             for pid in (first, second):
-                watcher.watch(ObservedProcess(program="dnsmasq", owner="x", pid=pid, argv=()))
+                started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+                watcher.watch(ObservedProcess(program="dnsmasq", owner="x", pid=pid, argv=(), started=started))
             for pid in (first, second):
                 os.kill(pid, signal.SIGKILL)
                 assert told.get(timeout=5) == pid

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from dhcpcore import AdapterError, ObservedProcess
 from dhcpcore_adapters.process import children
-from dhcpcore_adapters.process.proc import Handle
+from dhcpcore_adapters.process.proc import Handle, command_line
 
 #: Called with the process, and its exit status (a signal below zero); None where it was not our child.
 OnDeath = Callable[[ObservedProcess, int | None], None]
@@ -55,7 +55,7 @@ class DeathWatcher:
         """Watch a process; one that is watched already is watched once, one that is dead already is told of at once.
 
         Its `started` mark must be the one that was observed: another process of that pid is another process.  Without
-        one it is whoever has the pid now.
+        one its command line must be of that program, and of that owner.
 
         Raises:
             AdapterError: it cannot be watched, for want of a descriptor say.
@@ -66,7 +66,7 @@ class DeathWatcher:
             if (process.pid, process.started) in self._known:
                 return
             try:
-                handle = Handle(process.pid, process.started or None)
+                handle = _opened(process)
             except ProcessLookupError:
                 dead = True
             except OSError as error:
@@ -146,3 +146,16 @@ class DeathWatcher:
 
     def _say(self, error: Exception) -> None:
         threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread)))
+
+
+def _opened(process: ObservedProcess) -> Handle:
+    """ProcessLookupError where it has died, and somebody else may have its pid."""
+    handle = Handle(process.pid, process.started or None)
+    if not process.started:
+        # Read while the handle is open, and looked at again after that: the pid was this process's all the time.
+        line = command_line(process.pid)
+        of_owner = any(f"/{process.owner}/" in each or each.endswith(f"/{process.owner}.conf") for each in line)
+        if handle.ended() or not (line and os.path.basename(line[0]) == process.program and of_owner):
+            handle.close()
+            raise ProcessLookupError(process.pid)
+    return handle
