@@ -254,6 +254,29 @@ def test_calls_before_the_start_wait_for_it_and_are_never_sent_after_their_time(
     transport.close()
 
 
+def test_a_call_whose_caller_was_let_go_before_it_was_sent_is_never_sent(site: Site) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def ask(seconds: float) -> bool:
+        asked.set()
+        return go_on.wait(PATIENCE)
+
+    site.transport._proof._ask = ask
+    site.transport._down("the first loss")
+    site.transport._up()
+    with ThreadPoolExecutor() as pool:
+        creating = pool.submit(site.transport.server.create_dhcp_port, {"port": {"network_id": "n"}})
+        assert asked.wait(PATIENCE)
+        site.transport._pending.down("another loss, while the server is asked whether it hears us")
+        error = creating.exception(PATIENCE)
+        assert isinstance(error, AdapterError)
+        assert error.retryable
+        site.transport._pending.up()
+        go_on.set()
+        assert site.transport.server.get_network_info("n") == {"id": "answer"}
+    assert [message["method"] for _, message in site.server.messages] == ["get_network_info"]
+
+
 def test_close_ends_calls_at_once_and_nothing_is_told_afterwards(site: Site) -> None:
     site.plugin.script["get_network_info"] = lambda arguments: site.plugin.let_go.wait(PATIENCE)
     with ThreadPoolExecutor() as pool:

@@ -15,6 +15,10 @@ from typing import Any
 
 from dhcpcore import AdapterError
 
+#: Makes a call: is given the seconds that are left, and what tells whether somebody still waits for it; that is to be
+#: asked right before it is sent.  Raises `AdapterError` and nothing else.
+Call = Callable[[float, Callable[[], bool]], Any]
+
 
 class NoAnswer(AdapterError):
     """The server was asked, and did not answer in time."""
@@ -55,11 +59,11 @@ class Pending:
             self._fail_all("the transport is closed")
             self._changed.notify_all()
 
-    def run(self, method: str, call: Callable[[float], Any], timeout: float) -> Any:
+    def run(self, method: str, call: Call, timeout: float) -> Any:
         """Make one call, once there is a connection.
 
         Args:
-            call: is given the seconds that are left, and raises `AdapterError` and nothing else.
+            call: see `Call`.
             timeout: seconds in all.
 
         Raises:
@@ -93,9 +97,9 @@ class Pending:
         self._calls.clear()
 
 
-def _make(future: Future[Any], call: Callable[[float], Any], left: float) -> None:
+def _make(future: Future[Any], call: Call, left: float) -> None:
     try:
-        answer = call(left)
+        answer = call(left, lambda: not future.done())
     except BaseException as error:
         with suppress(InvalidStateError):  # nobody waits any more
             future.set_exception(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from dhcpcore import AdapterError, SettingsError
@@ -129,9 +129,12 @@ class OsloTransport:
             raise AdapterError(f"{name} cannot be sent as JSON: {error}", retryable=False) from error
         timeout = self._report_timeout if method.topic == REPORTS else self._patience.timeout(name)
 
-        def call(left: float) -> Any:
+        def call(left: float, is_wanted: Callable[[], bool]) -> Any:
             if method.topic != REPORTS:  # those come again by themselves, and soon
                 left = self._proof.wait(name, left)
+            if not is_wanted():
+                # Its caller has been told that its outcome is unknown, and has gone on: a second port, perhaps.
+                raise AdapterError(f"ConnectionError: {name} was not sent: nobody waits for it")
             client = self._clients[method.topic].prepare(
                 version=method.version, timeout=left, retry=1 if method.again else 0
             )
