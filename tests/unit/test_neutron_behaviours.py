@@ -200,7 +200,7 @@ def test_another_address_of_our_own_port_is_set_and_dnsmasq_runs_on() -> None:
     moved = attrs.evolve(own, fixed_ips=(attrs.evolve(own.fixed_ips[0], ip_address="10.0.255.9"),), revision_number=2)
     script.change(ports=(port(5), moved))
     script.tell(events.PortUpdated(port=moved))
-    did = [action for plan in script.settle() for action in plan]
-    assert [action.kind for action in did] == ["update_device"]
+    kinds = [action.kind for plan in script.settle() for action in plan]
+    assert kinds == ["update_device", "notify_ready"]
     (served,) = script.record().served.values()
     assert served.spec.device.addresses == ("10.0.255.9/16",)
