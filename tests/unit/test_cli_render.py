@@ -418,8 +418,10 @@ def test_any_value_anywhere_is_answered(network: dict[str, Any], data: st.DataOb
     request: dict[str, Any] = {"network": network, "settings": {}, "segment": None, "interface_addresses": []}
     place: Any = request
     while True:
-        name = data.draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else data.draw(
-            st.integers(0, len(place) - 1)
+        name = (
+            data.draw(st.sampled_from(sorted(place)))
+            if isinstance(place, dict)
+            else data.draw(st.integers(0, len(place) - 1))
         )
         if isinstance(place[name], dict | list) and place[name] and data.draw(st.booleans()):
             place = place[name]
