@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ if hosts.inside():
                 held = until("the brake holds", brake)
                 assert sorted(held["networks"]) == sorted(network["id"] for network in networks)
                 told = _dhcpcore("status", "--socket", agent.control)
-                assert "12 networks of 12 are no longer listed by the server and held" in told
+                # Of 13 where the early one is served already.
+                assert re.search("12 networks of 1[23] are no longer listed by the server and held", told)
                 assert "dhcpcore force-disable" in told
                 # Meanwhile the agent is of use: the new server's networks are served.
                 until("the server knows the agent", lambda: server.agent("host-1"))
