@@ -31,7 +31,7 @@ class Laws:
         unchanged: those to which nothing has happened on the server; their clients' leases must stay.
         leases: (directory of the instance, address) to the MAC address that holds it, of unchanged networks.
         calls: how often each method of the server was called.
-        given_back: networks of which this host's DHCP port was ever given back.
+        given_up: networks that this host has ceased to serve at some time, or whose DHCP port it has given back.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,7 +40,7 @@ class Laws:
         self.unchanged: set[str] = set()
         self.leases: dict[tuple[str, str], str] = {}
         self.calls: dict[str, int] = {}
-        self.given_back: set[str] = set()
+        self.given_up: set[str] = set()
         self._violations: list[str] = []
         #: (instance directory, text of the hosts file) of everything that a dnsmasq had loaded.
         self._loaded: set[tuple[str, str]] = set()
@@ -119,7 +119,7 @@ class Laws:
         if method == "report_state":
             self._reported_at = self._world.now
         elif method == "release_dhcp_port":
-            self.given_back.add(arguments[0])
+            self.given_up.add(arguments[0])
         elif method == "dhcp_ready_on_ports":
             self._on_ready(list(arguments[0]))
         elif method == "create_dhcp_port" and not self._world.restored:
