@@ -57,8 +57,18 @@ class _Dhclient(Program[C]):
 
     def release(self) -> None:
         """Give the lease back, and end it."""
+        self._wait_for_its_pid()
         self.station.run(self._argv("-r"))
         self.ended()
+
+    def _wait_for_its_pid(self) -> None:
+        """Wait until its own pid is in its file: it is written after the hook, and tells whom a release ends."""
+        assert self._process is not None, "it was never started"
+        deadline = time.monotonic() + PATIENCE
+        while not (self._pid.exists() and self._pid.read_text().strip() == str(self._process.pid)):
+            if time.monotonic() > deadline:
+                raise NoLease(f"{self.station.name} has not written its pid {self._process.pid} in {PATIENCE} s")
+            time.sleep(0.01)
 
 
 class Dhclient4(_Dhclient[Configuration4]):
