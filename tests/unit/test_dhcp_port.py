@@ -9,41 +9,10 @@ from dhcpcore.model.network import Segment
 from dhcpcore.model.port import FixedIP
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from support.as_served import observed
 from support.script import Script, dhcp_port, network, serving, subnet
 
 KEY = InstanceKey(network_id="net")
-
-
-def _as_served(script: Script) -> ObservedHost:
-    """The host as this script's state has it."""
-    found = []
-    for key, served in script.record().served.items():
-        spec = served.spec
-        assert served.pid is not None
-        process = ObservedProcess(
-            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
-        )
-        device = ObservedDevice(
-            namespace=spec.device.namespace,
-            name=spec.device.name,
-            mac_address=spec.device.mac_address,
-            mtu=spec.device.mtu,
-            addresses=spec.device.addresses,
-            routes=spec.device.routes,
-        )
-        found.append(
-            ObservedInstance(
-                key=key,
-                directory=spec.directory,
-                process=process,
-                device=device,
-                interface=device.name,
-                host=spec.host,
-                addn_hosts=spec.addn_hosts,
-                opts=spec.opts,
-            )
-        )
-    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
 
 
 def _reported(script: Script) -> set[str]:
@@ -232,7 +201,7 @@ class TestOurPort:
 
     def test_a_device_that_is_unplugged_is_plugged_again_and_dnsmasq_runs_on(self) -> None:
         script = serving()
-        whole = _as_served(script)
+        whole = observed(script)
         (instance,) = whole.instances
         assert instance.device is not None
         cut = evolve(instance, device=evolve(instance.device, unplugged="its other end is on no bridge"))
@@ -248,7 +217,7 @@ class TestOurPort:
 
     def test_a_device_that_is_down_comes_up_and_dnsmasq_runs_on(self) -> None:
         script = serving()
-        whole = _as_served(script)
+        whole = observed(script)
         (instance,) = whole.instances
         assert instance.device is not None
         # With its link go its routes, and what the kernel does not keep.

@@ -8,7 +8,8 @@ from dhcpcore import actions, events
 from dhcpcore.model.network import Segment
 from dhcpcore.model.port import FixedIP
 from dhcpcore.model.spec import InstanceKey
-from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from dhcpcore.observed import ObservedHost, ObservedInstance
+from support.as_served import observed
 from support.script import Script, dhcp_port, network, subnet
 
 KEY7 = InstanceKey(network_id="net", segmentation="7")
@@ -16,38 +17,6 @@ KEY7 = InstanceKey(network_id="net", segmentation="7")
 
 def _ip(number: int) -> tuple[FixedIP, ...]:
     return (FixedIP(subnet_id=f"net-s{number}", ip_address=f"10.{number}.255.2"),)
-
-
-def _as_served(script: Script) -> ObservedHost:
-    """The host as this script's state has it."""
-    found = []
-    for key, served in script.record().served.items():
-        spec = served.spec
-        assert served.pid is not None
-        process = ObservedProcess(
-            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
-        )
-        device = ObservedDevice(
-            namespace=spec.device.namespace,
-            name=spec.device.name,
-            mac_address=spec.device.mac_address,
-            mtu=spec.device.mtu,
-            addresses=spec.device.addresses,
-            routes=spec.device.routes,
-        )
-        found.append(
-            ObservedInstance(
-                key=key,
-                directory=spec.directory,
-                process=process,
-                device=device,
-                interface=device.name,
-                host=spec.host,
-                addn_hosts=spec.addn_hosts,
-                opts=spec.opts,
-            )
-        )
-    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
 
 
 class TestSegments:
@@ -105,7 +74,7 @@ class TestSegments:
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         script.settle()
         assert "restart" not in script.kinds()
-        script.tell(events.HostObserved(observed=_as_served(script)))
+        script.tell(events.HostObserved(observed=observed(script)))
         assert script.plan().actions == ()
 
     def test_one_that_is_left_alone_keeps_the_label_with_the_command_line(self) -> None:
@@ -117,7 +86,7 @@ class TestSegments:
         script.change(subnets=both[:1])
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         script.settle()
-        seen = _as_served(script)
+        seen = observed(script)
         (one,) = seen.instances
         assert one.device is not None
         bare = evolve(seen, instances=(evolve(one, device=evolve(one.device, addresses=())),))

@@ -12,43 +12,11 @@ from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.port import ExtraDhcpOption, FixedIP
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
-from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
 from dhcpcore.state import fold_event
+from support.as_served import observed
 from support.script import HOST, Script, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
-
-
-def _as_served(script: Script) -> ObservedHost:
-    """The host as this script's state has it."""
-    found = []
-    for key, served in script.record().served.items():
-        spec = served.spec
-        assert served.pid is not None
-        process = ObservedProcess(
-            program="dnsmasq", owner=key.directory, pid=served.pid, argv=spec.argv, namespace=spec.device.namespace
-        )
-        device = ObservedDevice(
-            namespace=spec.device.namespace,
-            name=spec.device.name,
-            mac_address=spec.device.mac_address,
-            mtu=spec.device.mtu,
-            addresses=spec.device.addresses,
-            routes=spec.device.routes,
-        )
-        found.append(
-            ObservedInstance(
-                key=key,
-                directory=spec.directory,
-                process=process,
-                device=device,
-                interface=device.name,
-                host=spec.host,
-                addn_hosts=spec.addn_hosts,
-                opts=spec.opts,
-            )
-        )
-    return ObservedHost(instances=tuple(found), namespaces=("qdhcp-net",))
 
 
 def test_start_looks_at_the_host_asks_the_server_and_reports_at_once() -> None:
@@ -227,7 +195,7 @@ class TestReload:
         tagged = port(5, extra_dhcp_opts=(ExtraDhcpOption(opt_name="67", opt_value="pxe.0"),))
         script.server["net"] = network(ports=(tagged, script.own_port()))
         script.settle()
-        whole = _as_served(script)
+        whole = observed(script)
         (instance,) = whole.instances
         assert instance.process is not None
         older = evolve(instance, process=evolve(instance.process, replaced=True))
@@ -244,7 +212,7 @@ class TestReload:
         before = serving(network(ports=(tagged,)))
         script = Script()
         script.server = before.server
-        whole = _as_served(before)
+        whole = observed(before)
         (instance,) = whole.instances
         script.observed = evolve(whole, instances=(evolve(instance, host="# nothing\n"),))
         script.settle()
