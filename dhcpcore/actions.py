@@ -255,6 +255,14 @@ class ReleaseLeases(ApplyAction):
 
 
 @frozen(kw_only=True)
+class ForgetUnreported(InstanceAction):
+    """Remove `UNREPORTED_MARK` from `directory`: the server was told of every port that it names."""
+
+    kind: ClassVar[str] = "forget_unreported"
+    directory: str
+
+
+@frozen(kw_only=True)
 class DisableInstance(InstanceAction):
     """Process, device and files go; what remains of them until its DHCP port is given back tells that it is owed.
 
@@ -339,6 +347,7 @@ ORDER: Final[tuple[type[Action], ...]] = (
     ReloadInstance,
     UpdateDevice,
     ReleaseLeases,
+    ForgetUnreported,
     StartProxy,
     NotifyReady,
 )

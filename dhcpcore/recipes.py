@@ -198,6 +198,8 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
             yield Call("namespaces", "ensure_device", (action.spec.device,))
         case actions.ReleaseLeases():
             yield from _release(action.spec)
+        case actions.ForgetUnreported():
+            yield Call("files", "remove", (f"{action.directory}/{UNREPORTED_MARK}",))
         case actions.DisableInstance():
             yield from _disable(action)
     return None

@@ -17,6 +17,7 @@ from dhcpcore.actions import (
     ClaimAction,
     DisableInstance,
     EnableInstance,
+    ForgetUnreported,
     Held,
     InstanceAction,
     Plan,
@@ -258,6 +259,8 @@ class _Changes:
         for action in plan:
             if isinstance(action, ReleaseDhcpPort) and action.key not in replaced:
                 continue  # a port that nobody serves on is given back: no instance changes
+            if isinstance(action, ForgetUnreported):
+                continue
             if isinstance(action, InstanceAction):
                 self._instance(state, action, replaced)
             elif isinstance(action, StartProxy | StopProxy):

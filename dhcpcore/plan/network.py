@@ -29,7 +29,7 @@ from dhcpcore.model.network import Network
 from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec
 from dhcpcore.plan.dhcp_port import choose_dhcp_port, device_id
 from dhcpcore.plan.diff import change
-from dhcpcore.plan.unreported import with_unreported
+from dhcpcore.plan.unreported import forgets, with_unreported
 from dhcpcore.render.instance import render_instance
 from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.metadata import metadata_bind_interface, render_metadata_proxy, wants_metadata_proxy
@@ -188,7 +188,7 @@ def _serve_instance(
     )
     action = change(served, spec, state.settings, state.capabilities)
     if action is None:
-        return [], True
+        return forgets(state, record, view.key), True
     return [with_unreported(state, record, view, served, action)], False
 
 

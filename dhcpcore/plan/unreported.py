@@ -2,36 +2,52 @@
 
 A port that is not ACTIVE is found again by that: it is reported after a start.  One that is ACTIVE, and got another
 address or MAC address, may be waited for by the server all the same, and nothing it answers tells so (Neutron, ml2:
-update_port blocks the provisioning, the status changes when the layer 2 agent asks).  So what serves it otherwise
-leaves its id beside the instance's files, and whoever finds that reports the port, once too often rather than never.
+update_port blocks the provisioning, the status changes when the layer 2 agent asks).  So what serves it otherwise,
+or begins to serve it at all, leaves its id beside the instance's files, and whoever finds that reports the port, once
+too often rather than never.  When all that are named there were reported the ids go.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from attrs import evolve
 
-from dhcpcore.actions import Action, ApplyAction, ReleaseLeases, UpdateDevice
+from dhcpcore.actions import Action, ApplyAction, EnableInstance, ForgetUnreported, ReleaseLeases, UpdateDevice
 from dhcpcore.model.network import Network
-from dhcpcore.model.spec import InstanceView
+from dhcpcore.model.spec import InstanceKey, InstanceView
 from dhcpcore.render.readback import removed_hosts
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord, ServedInstance
 
-A = TypeVar("A", bound=Action)
-
 
 def with_unreported(
-    state: AgentState, record: NetworkRecord, view: InstanceView, served: ServedInstance | None, action: A
-) -> A:
+    state: AgentState, record: NetworkRecord, view: InstanceView, served: ServedInstance | None, action: Action
+) -> Action:
     """`action` with the ports that it is to leave the ids of, where those are others than lie there already."""
     if not isinstance(action, ApplyAction) or isinstance(action, UpdateDevice | ReleaseLeases):
         return action
-    waiting = {*record.awaiting_ready, *_reported_soon(state, record)}
-    clients = _new_clients(served, action)
+    if isinstance(action, EnableInstance) and record.desired is not None:
+        # What the server waits for was asked while nobody served here: any of them.
+        waiting, clients = {port.id for port in record.desired.ports}, set()
+    else:
+        waiting = {*record.awaiting_ready, *_reported_soon(state, record)}
+        clients = _new_clients(served, action)
     ports = tuple(sorted(_active(record.desired, view, waiting, clients))) if waiting or clients else ()
     return action if ports == (served.unreported if served is not None else ()) else evolve(action, unreported=ports)
+
+
+def forgets(state: AgentState, record: NetworkRecord, key: InstanceKey) -> list[Action]:
+    """What removes the ids beside an instance that serves what it should, once none of those ports waits any more."""
+    served = record.served.get(key)
+    if served is None or not served.unreported:
+        return []
+    if any(
+        port_id in known
+        for known in (record.awaiting_ready, state.ready.queue, state.ready.reporting)
+        for port_id in served.unreported
+    ):
+        return []
+    reasons = ("its ports were reported",)
+    return [ForgetUnreported(key=key, directory=served.spec.directory, reasons=reasons)]
 
 
 def _reported_soon(state: AgentState, record: NetworkRecord) -> set[str]:

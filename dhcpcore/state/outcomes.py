@@ -169,6 +169,10 @@ def _done_on_host(
             if isinstance(action, actions.ReloadInstance):
                 record = _reloaded(state, record, action, event)
             state, record = _applied(state, record, action, result, at)
+        case actions.ForgetUnreported():
+            known = record.served.get(action.key)
+            if known is not None:
+                record = evolve(record, served=record.served.set(action.key, evolve(known, unreported=())))
         case actions.DisableInstance():
             if action.key in record.served:
                 record = evolve(record, served=record.served.delete(action.key))

@@ -7,8 +7,8 @@ from attrs import evolve
 import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceView
-from dhcpcore.state.agent import AgentState, put
-from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure
+from dhcpcore.state.agent import AgentState, put, touch
+from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure, unreported
 
 
 def report_started(state: AgentState, action: actions.NotifyReady) -> AgentState:
@@ -49,11 +49,21 @@ def ready_by_instance(state: AgentState, plan: actions.Plan) -> AgentState:
 
 def notified(state: AgentState, action: actions.NotifyReady) -> AgentState:
     """These ports were reported."""
+    state = _look_at_marks(state, action)
     reporting = state.ready.reporting
     for port_id in action.port_ids:
         if port_id in reporting:
             reporting = reporting.delete(port_id)
     return evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
+
+
+def _look_at_marks(state: AgentState, action: actions.NotifyReady) -> AgentState:
+    """Networks beside whose files a mark names ports: it may have become needless."""
+    reporting = state.ready.reporting
+    for network_id in {reporting[port_id].network_id for port_id in action.port_ids if port_id in reporting}:
+        if unreported(state.record(network_id).served.values()):
+            state = touch(state, network_id)
+    return state
 
 
 def ready_with(state: AgentState, record: NetworkRecord, view: InstanceView | None) -> tuple[AgentState, NetworkRecord]:
@@ -114,6 +124,7 @@ def not_notified(state: AgentState, action: actions.NotifyReady, event: events.A
     """These ports could not be reported; those that are still served are tried again."""
     ready = state.ready
     queue, reporting = ready.queue, ready.reporting
+    state = _look_at_marks(state, action)
     # A server that will never take reports is not told again; its ports have no provisioning block either.
     again = event.retryable and event.fault != "unsupported"
     there: dict[str, set[str]] = {}

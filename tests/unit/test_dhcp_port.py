@@ -27,7 +27,7 @@ class TestOurPort:
         plans = script.settle()
         kinds = [a.kind for plan in plans for a in plan]
         # The server waits for our own port, too, when it has another address (Neutron, ml2: update_port).
-        assert kinds == ["fetch_network", "update_dhcp_port", "restart", "notify_ready"]
+        assert kinds == ["fetch_network", "update_dhcp_port", "restart", "notify_ready", "forget_unreported"]
         assert _reported(script) == {"net-dhcp"}
         claim = plans[1].actions[0]
         assert isinstance(claim, actions.UpdateDhcpPort)

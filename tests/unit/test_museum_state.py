@@ -205,7 +205,7 @@ class TestSync:
         script.change(subnets=(subnet(), subnet(number=1)))
         script.tell(events.SubnetUpdated(subnet=subnet(number=1)))
         kinds = [action.kind for plan in script.settle() for action in plan]
-        assert kinds == ["fetch_network", "update_dhcp_port", "restart", "notify_ready"]
+        assert kinds == ["fetch_network", "update_dhcp_port", "restart", "notify_ready", "forget_unreported"]
 
     def test_neighbours_without_dhcp_are_on_the_link_too(self) -> None:
         """Launchpad 1652654: after a restart of the agent the routes to subnets without DHCP were gone."""

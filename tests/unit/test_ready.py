@@ -26,9 +26,9 @@ class TestReady:
         waiting = tuple(port(n, status="DOWN") for n in range(1, 200))
         script.server["net"] = network(ports=(*waiting, script.own_port()))
         plans = script.settle()
-        batches = [a for a in plans[-1] if isinstance(a, actions.NotifyReady)]
-        assert [len(batch.port_ids) for batch in batches] == [64, 64, 64, 7]
-        assert {p for batch in batches for p in batch.port_ids} == {p.id for p in waiting}
+        batches = [a for plan in plans for a in plan if isinstance(a, actions.NotifyReady)]
+        assert [len(batch.port_ids) for batch in batches] == [64, 64, 64, 8]
+        assert {p for batch in batches for p in batch.port_ids} == {p.id for p in waiting} | {"net-dhcp"}
 
     def test_urgent_ports_come_first(self) -> None:
         script = serving()
@@ -43,11 +43,12 @@ class TestReady:
         assert isinstance(ready, actions.NotifyReady)
         assert ready.port_ids == ("net-p9", "aaa")
 
-    def test_none_is_reported_where_all_are_active(self) -> None:
+    def test_none_is_reported_again_where_all_are_active(self) -> None:
         """Launchpad 1639086: every port was sent again at each sync."""
-        script = Script()
-        script.server["net"] = network(ports=(port(5), script.own_port()))
-        assert "notify_ready" not in [a.kind for plan in script.settle() for a in plan]
+        script = serving(network(ports=(port(5),)))
+        script.tell(events.ResyncRequested(reason="asked"))
+        script.now = 10.0
+        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_networks"]
 
     def test_a_failed_report_is_made_again(self) -> None:
         script = serving()
@@ -110,7 +111,12 @@ class TestReadyWithoutANotification:
         script.change(ports=(port(5, revision_number=2, **changes), port(6), own))
         script.tell(events.ResyncRequested(reason="a notification may be lost"))
         script.now = 10.0
-        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_networks", "reload", "notify_ready"]
+        assert [a.kind for plan in script.settle() for a in plan] == [
+            "fetch_networks",
+            "reload",
+            "notify_ready",
+            "forget_unreported",
+        ]
         assert _reported(script) == {"net-p5"}
 
     def test_a_port_that_is_only_told_otherwise_is_not_reported(self) -> None:

@@ -115,7 +115,9 @@ class TestSegments:
         script.change(subnets=both.subnets)
         script._stored(dhcp_port(script.settings, id="b" + "0" * 12, fixed_ips=_ip(1), mac_address="fa:16:3e:ff:ff:09"))
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
-        plans = [[(a.kind, a.key.directory) for a in plan if hasattr(a, "key")] for plan in script.settle()]
+        plans = [
+            [(a.kind, a.key.directory) for a in plan if isinstance(a, actions.ApplyAction)] for plan in script.settle()
+        ]
         assert [plan for plan in plans if plan] == [[("restart", "7/net")], [("enable", "None/net")]]
 
     def test_one_that_is_dead_keeps_nobody_waiting(self) -> None:

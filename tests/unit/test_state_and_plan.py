@@ -53,7 +53,7 @@ class TestPorts:
         script = serving(network(ports=(port(5),)))
         moved = port(5, fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"),), revision_number=2)
         script.tell(events.PortUpdated(port=moved))
-        assert [a.kind for plan in script.settle() for a in plan] == ["reload", "notify_ready"]
+        assert [a.kind for plan in script.settle() for a in plan] == ["reload", "notify_ready", "forget_unreported"]
 
     def test_events_that_wait_while_an_action_runs_cost_one_more_reload_together(self) -> None:
         """Museum class HUP: 300 ports, 300 reloads."""

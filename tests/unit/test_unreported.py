@@ -10,7 +10,7 @@ from dhcpcore.model.port import FixedIP, Port
 from dhcpcore.observed import UNREPORTED_MARK, ObservedHost
 from dhcpcore.recipes import Call, follow, recipe
 from support.as_served import observed
-from support.script import Script, network, port, serving
+from support.script import Script, dhcp_port, network, port, serving
 
 MOVED = port(5, fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"),), revision_number=2)
 
@@ -133,6 +133,43 @@ def test_a_port_that_changed_while_no_agent_ran_is_reported_and_no_other() -> No
     assert "reload" in script.kinds()
 
 
+def test_an_instance_that_is_enabled_has_its_active_ports_reported_too() -> None:
+    """The server may wait for any of them since before this host began to serve; nothing in its answer tells."""
+    script = Script(network(ports=(port(5), port(6, status="BUILD"), dhcp_port(Script().settings))))
+    script.settle()
+    (enable,) = [action for action in script.history if isinstance(action, actions.EnableInstance)]
+    assert enable.unreported == ("net-dhcp", "net-p5")
+    assert _reported(script) == {"net-dhcp", "net-p5", "net-p6"}
+    assert _mark(script) == ()
+
+
+def test_what_was_enabled_by_a_life_that_ended_before_it_reported_is_reported_by_the_next_and_then_forgotten() -> None:
+    before = serving(network(ports=(port(5), port(6))))
+    script = _restarted(before, mark=("net-p5", "net-p6"))
+    assert _reported(script) == {"net-p5", "net-p6"}
+    assert script.kinds()[-1] == "forget_unreported"
+    assert _mark(script) == ()
+
+
+def test_a_mark_is_forgotten_once_all_it_names_were_reported_and_not_before() -> None:
+    script = serving(network(ports=(port(5), port(6))))
+    script.succeed(_told(script))
+    (report,) = script.start()
+    assert isinstance(report, actions.NotifyReady)
+    script.fail(report)
+    assert "forget_unreported" not in [action.kind for action in script.start()]
+    script.now = 60.0
+    (report,) = [action for action in script.start() if isinstance(action, actions.NotifyReady)]
+    script.succeed(report)
+    (forget,) = [action for action in script.start() if isinstance(action, actions.ForgetUnreported)]
+    calls: list[Call] = []
+    follow(recipe(forget, script.settings), calls.append)
+    assert [(call.method, *call.arguments) for call in calls] == [("remove", f"{forget.directory}/{UNREPORTED_MARK}")]
+    script.succeed(forget)
+    assert _mark(script) == ()
+    assert not list(script.start())
+
+
 def test_a_change_of_another_port_keeps_the_mark_as_long_as_nothing_is_reported_and_drops_it_then() -> None:
     script = serving(network(ports=(port(5), port(6))))
     script.succeed(_told(script))
@@ -144,7 +181,6 @@ def test_a_change_of_another_port_keeps_the_mark_as_long_as_nothing_is_reported_
     assert reload.unreported is None
     script.succeed(reload, report)
     assert _mark(script) == ("net-p5",)
-    script.settle()
     script.tell(events.PortUpdated(port=evolve(six, mac_address="fa:16:3e:99:99:98", revision_number=3)))
     (reload,) = script.start()
     assert isinstance(reload, actions.ReloadInstance)

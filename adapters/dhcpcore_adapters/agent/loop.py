@@ -27,6 +27,7 @@ from dhcpcore.actions import (
     Action,
     FetchNetwork,
     FetchNetworks,
+    ForgetUnreported,
     NotifyReady,
     PortAction,
     ReleaseLeases,
@@ -40,7 +41,7 @@ from dhcpcore_adapters.agent.executor import Executor, Lane
 from dhcpcore_adapters.apply import Adapters, Job, chains
 
 #: Short work on a network that is served already: it goes before first starts.
-_BRIEF: Final = (ReloadInstance, UpdateDevice, ReleaseLeases)
+_BRIEF: Final = (ReloadInstance, UpdateDevice, ReleaseLeases, ForgetUnreported)
 _SERVER: Final = (FetchNetworks, FetchNetwork, PortAction, NotifyReady)
 
 Observer = Callable[[ActionSucceeded], None]

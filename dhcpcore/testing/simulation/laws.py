@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dhcpcore.model.port import Port
+from dhcpcore.observed import UNREPORTED_MARK
 from dhcpcore.plan.network import plan_network
 from dhcpcore.state import NetworkRecord
 from dhcpcore.testing.host import dnsmasq
@@ -31,7 +32,6 @@ class Laws:
         unchanged: those to which nothing has happened on the server; their clients' leases must stay.
         leases: (directory of the instance, address) to the MAC address that holds it, of unchanged networks.
         calls: how often each method of the server was called.
-        given_up: networks that this host has ceased to serve at some time, or whose DHCP port it has given back.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,7 +40,6 @@ class Laws:
         self.unchanged: set[str] = set()
         self.leases: dict[tuple[str, str], str] = {}
         self.calls: dict[str, int] = {}
-        self.given_up: set[str] = set()
         self._violations: list[str] = []
         #: (instance directory, text of the hosts file) of everything that a dnsmasq had loaded.
         self._loaded: set[tuple[str, str]] = set()
@@ -89,7 +88,7 @@ class Laws:
                 self._violations.append(f"{process.program} of {subject} runs twice")
         if what == SIGNAL and process is not None:
             self._on_signal(subject, process)
-        if what in (START, SIGNAL, STOP, WRITE):
+        if what in (START, SIGNAL, STOP, WRITE) and not subject.endswith(UNREPORTED_MARK):  # no dnsmasq reads that
             for network_id in self.untouched:
                 if network_id in subject:
                     self._violations.append(f"{what} of {subject}, though nothing has happened to that network")
@@ -118,8 +117,6 @@ class Laws:
         self.calls[method] = self.calls.get(method, 0) + 1
         if method == "report_state":
             self._reported_at = self._world.now
-        elif method == "release_dhcp_port":
-            self.given_up.add(arguments[0])
         elif method == "dhcp_ready_on_ports":
             self._on_ready(list(arguments[0]))
         elif method == "create_dhcp_port" and not self._world.restored:

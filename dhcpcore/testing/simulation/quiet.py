@@ -128,8 +128,7 @@ def _check_ports(world: World, instances: list[InstanceSpec]) -> None:
 def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     """Every bound port that is served has been reported: none waits for DHCP.
 
-    One that is ACTIVE may wait where a backup was restored, and where this host did not serve its network meanwhile:
-    the server tells an agent that begins to serve nothing of it, as long as the port is ACTIVE.
+    One that is ACTIVE may wait where a backup was restored: nothing that the server says tells that it does.
     """
     ranges = {
         subnet.id
@@ -140,7 +139,7 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     }
     for port_id in sorted(world.server.tables.awaiting_dhcp):
         port = world.server.tables.ports[port_id]
-        if port["status"] == "ACTIVE" and (world.restored or port["network_id"] in world.laws.given_up):
+        if port["status"] == "ACTIVE" and world.restored:
             continue
         if port["binding:host_id"] and any(ip["subnet_id"] in ranges for ip in port["fixed_ips"]):
             raise AssertionError(f"port {port_id} is served and bound, and was never reported")

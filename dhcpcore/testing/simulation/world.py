@@ -232,7 +232,6 @@ class World:
 
     def _submitted(self, job: object) -> None:
         chain = getattr(job, "chain", ())
-        self.laws.given_up.update(action.network_id for action in chain if action.kind == "disable")
         kinds = [action.kind for action in chain]
         if kinds and kinds != ["report_state"]:
             self.note(f"  {getattr(job, 'scope', 'a job')}: {', '.join(kinds)}")
