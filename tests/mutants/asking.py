@@ -309,6 +309,18 @@ def _network_of_port""",
         killer=f"{_MUSEUM}::TestMemory::test_tombstones_age_in_both_generations",
     ),
     Mutant(
+        name="deleted-ports-outlive-a-full-sync",
+        bugs=(),
+        museum=("MEM",),
+        brings_back="a full answer settles nothing: what was deleted before it stays in memory until it is old",
+        edits=edit(
+            _TOMBSTONES,
+            "young=Map({port: s for port, s in self.young.items() if s > seq}),",
+            "young=self.young,",
+        ),
+        killer="tests/agent/test_memory.py::test_memory_does_not_grow_with_what_comes_and_goes",
+    ),
+    Mutant(
         name="reasons-are-kept-as-they-come",
         bugs=("1969270",),
         museum=("L14", "MEM"),
