@@ -263,9 +263,11 @@ def test_an_agents_process_ends_in_two_seconds_and_idles_in_next_to_no_time(brok
             assert agent.stdout.readline() == "connected\n"
             if broker_is == "there":
                 time.sleep(1)
-                before = _cpu(agent.pid)
+                before, woken = _cpu(agent.pid), _wakes(agent.pid)
                 time.sleep(6)
                 assert _cpu(agent.pid) - before < 0.06, "1 % of a processor or more, idle"
+                woken = _wakes(agent.pid) - woken
+                assert woken < 50, f"its threads woke {woken} times, idle"
             else:
                 broker.kill()
                 assert agent.stdout.readline() == "disconnected\n"
@@ -278,6 +280,12 @@ def test_an_agents_process_ends_in_two_seconds_and_idles_in_next_to_no_time(brok
             if broker_is == "gone":
                 broker.kill()
                 broker.start()
+
+
+def _wakes(pid: int) -> int:
+    """How often a process's threads have gone to sleep by themselves (proc(5), status), whatever else runs."""
+    texts = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
 
 
 def _cpu(pid: int) -> float:

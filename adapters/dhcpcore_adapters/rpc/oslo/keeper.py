@@ -103,7 +103,8 @@ class Keeper:
         try:
             # One worker: what is told stays in order, and handing it on takes no time.
             server.start(override_pool_size=1)
-            self._look_after(server)
+            if self._look_after(server):
+                self._wake_library()
         finally:
             server.stop()
             server.wait()
@@ -121,7 +122,8 @@ class Keeper:
         target = oslo_messaging.Target(topic=AGENT, server=self._host, version="1.0")
         return oslo_messaging.get_rpc_client(self._broker.transport, target)
 
-    def _look_after(self, server: Any) -> None:
+    def _look_after(self, server: Any) -> bool:
+        """Until the end; whether there is a connection then."""
         heard: object | None = None
         try:
             while not self._closing.is_set():
@@ -137,9 +139,15 @@ class Keeper:
                     self._reporter.report("connected to the broker", url=self._broker.url)
                     self._on_up()
                 self._closing.wait(_LOOK)
+            return heard is not None
         finally:
             if heard is not None:
                 self._on_down("the transport is closed" if self._closing.is_set() else "an error of our own")
+
+    def _wake_library(self) -> None:
+        """Send a message and get its reply: the threads that wait for either end sooner when they were just awake."""
+        with suppress(Exception):
+            self._own_queue().prepare(timeout=_GLANCE, retry=0).call(context(), ECHO, token="")
 
     def _hears_itself(self) -> bool:
         """Whether a message to this agent arrives here: queues declared, bound and consumed, and replies too."""

@@ -23,7 +23,7 @@ from dhcpcore_adapters.rpc.oslo.neutron import EXCHANGE, METHODS, REPORTS, conte
 from dhcpcore_adapters.rpc.oslo.patience import Patience
 from dhcpcore_adapters.rpc.oslo.pending import NoAnswer, Pending
 from dhcpcore_adapters.rpc.oslo.proof import Proof
-from dhcpcore_adapters.rpc.oslo.watch import nap_shorter
+from dhcpcore_adapters.rpc.oslo.watch import set_naps
 from dhcpcore_adapters.rpc.telling import Teller
 from dhcpcore_adapters.rpc.transport import REPORT_TIMEOUT, Listener
 
@@ -73,7 +73,7 @@ class OsloTransport:
             raise SettingsError("host", "the name of this agent's host", repr(host))
         if config_files or config_dirs:
             read_files(config_files, config_dirs)
-        nap_shorter()
+        set_naps()
         self._host = host
         self._reporter = NullReporter() if reporter is None else reporter
         self._broker = Broker.of(transport_url, control_exchange)
