@@ -41,9 +41,11 @@ def served_otherwise(before: Port, port: Port) -> bool:
 
     Whatever its status: a new address or MAC address blocks the port's provisioning at once (ml2, update_port), while
     the port stays ACTIVE until its layer 2 agent asks about it.  Not reported, it would not leave BUILD after that.
+    Two changes of which none was heard of may have made the port what it was before.
     """
     return port is not before and (
-        port.mac_address != before.mac_address
+        port.revision_number > before.revision_number + 1
+        or port.mac_address != before.mac_address
         # In whichever order they are told.
         or set(port.fixed_ips) != set(before.fixed_ips)
         or set(port.extra_dhcp_opts) != set(before.extra_dhcp_opts)

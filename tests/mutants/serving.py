@@ -196,7 +196,36 @@ SERVING: Final = (
         edits=edit(
             _ANSWERS, '        elif port.status == "ACTIVE" and port.id not in left:\n            continue\n', ""
         ),
-        killer=f"{_UNIT}/test_ready.py::TestReady::test_none_is_reported_where_all_are_active",
+        killer=f"{_UNIT}/test_ready.py::TestReady::test_none_is_reported_again_where_all_are_active",
+    ),
+    Mutant(
+        name="active-ports-of-what-is-enabled-are-not-reported",
+        bugs=(),
+        museum=("READY",),
+        brings_back="an ACTIVE port for which the server waits since before this host served it waits for ever",
+        edits=edit(
+            "plan/unreported.py",
+            "if isinstance(action, EnableInstance) and record.desired is not None:",
+            "if False:",
+        ),
+        killer=f"{_UNIT}/test_unreported.py::test_an_instance_that_is_enabled_has_its_active_ports_reported_too",
+    ),
+    Mutant(
+        name="what-was-reported-is-reported-by-every-later-start",
+        bugs=("1639086",),
+        museum=("READY",),
+        brings_back="the mark that names ports to be reported outlives the report",
+        edits=edit(_NETWORK, "return forgets(state, record, view.key), True", "return [], True"),
+        killer=f"{_UNIT}/test_unreported.py::test_a_mark_is_forgotten_once_all_it_names_were_reported_and_not_before",
+    ),
+    Mutant(
+        name="a-port-that-changed-back-is-not-reported",
+        bugs=(),
+        museum=("READY",),
+        brings_back="a port that was changed twice unheard looks as it did, and the server waits for it",
+        edits=edit("state/ports.py", "port.revision_number > before.revision_number + 1\n        or ", ""),
+        killer=f"{_UNIT}/test_ready.py::TestReadyWithoutANotification::"
+        "test_a_port_that_was_changed_and_changed_back_unheard_is_reported",
     ),
     Mutant(
         name="ports-of-networks-without-dhcp-are-reported",

@@ -119,6 +119,15 @@ class TestReadyWithoutANotification:
         ]
         assert _reported(script) == {"net-p5"}
 
+    def test_a_port_that_was_changed_and_changed_back_unheard_is_reported(self) -> None:
+        """Nothing differs but the count of its changes, and the server waits."""
+        script = serving(network(ports=(port(5), port(6))))
+        script.change(ports=(port(5, revision_number=3), port(6, revision_number=2), script.own_port()))
+        script.tell(events.ResyncRequested(reason="the connection was lost"))
+        script.now = 10.0
+        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_networks", "notify_ready"]
+        assert _reported(script) == {"net-p5"}
+
     def test_a_port_that_is_only_told_otherwise_is_not_reported(self) -> None:
         ips = tuple(FixedIP(subnet_id=f"net-s{number}", ip_address=f"10.{number}.0.5") for number in range(2))
         subnets = (subnet(), subnet(number=1, enable_dhcp=False))

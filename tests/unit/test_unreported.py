@@ -161,7 +161,9 @@ def test_a_mark_is_forgotten_once_all_it_names_were_reported_and_not_before() ->
     script.now = 60.0
     (report,) = [action for action in script.start() if isinstance(action, actions.NotifyReady)]
     script.succeed(report)
-    (forget,) = [action for action in script.start() if isinstance(action, actions.ForgetUnreported)]
+    forgotten = [action for action in script.start() if isinstance(action, actions.ForgetUnreported)]
+    assert len(forgotten) == 1
+    (forget,) = forgotten
     calls: list[Call] = []
     follow(recipe(forget, script.settings), calls.append)
     assert [(call.method, *call.arguments) for call in calls] == [("remove", f"{forget.directory}/{UNREPORTED_MARK}")]

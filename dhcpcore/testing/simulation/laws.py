@@ -6,6 +6,7 @@ takes an exception inside an adapter for the adapter's).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dhcpcore.model.port import Port
@@ -24,6 +25,15 @@ SLACK: Final = 5.0
 _LARGEST_BATCH: Final = 64
 
 
+#: MAC address and addresses of a port.
+Answered = tuple[str, frozenset[str]]
+
+
+def answered(port: Mapping[str, Any]) -> Answered:
+    """What a client of a port is answered with, in the wire's form of it."""
+    return port["mac_address"], frozenset(ip["ip_address"] for ip in port["fixed_ips"])
+
+
 class Laws:
     """The laws of one world.
 
@@ -32,6 +42,7 @@ class Laws:
         unchanged: those to which nothing has happened on the server; their clients' leases must stay.
         leases: (directory of the instance, address) to the MAC address that holds it, of unchanged networks.
         calls: how often each method of the server was called.
+        reported: what each port was answered with when it was reported last.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,6 +51,7 @@ class Laws:
         self.unchanged: set[str] = set()
         self.leases: dict[tuple[str, str], str] = {}
         self.calls: dict[str, int] = {}
+        self.reported: dict[str, Answered] = {}
         self._violations: list[str] = []
         #: (instance directory, text of the hosts file) of everything that a dnsmasq had loaded.
         self._loaded: set[tuple[str, str]] = set()
@@ -130,6 +142,8 @@ class Laws:
 
     def _on_ready(self, port_ids: list[str]) -> None:
         world = self._world
+        ports = world.server.tables.ports
+        self.reported.update({port_id: answered(ports[port_id]) for port_id in port_ids if port_id in ports})
         if len(port_ids) > _LARGEST_BATCH:
             self._violations.append(f"{len(port_ids)} ports in one report")
         for process in world.host.processes.values():
