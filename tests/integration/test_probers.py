@@ -7,6 +7,7 @@ DHCPCORE_CLIENTS_NETWORKS: how many networks are probed at once (20).
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -120,9 +121,74 @@ if hosts.inside():
             assert report.measured[-1].answered == 0
             assert "10.0.0.6" in report.measured[-1].wrong[0]
             assert undisturbed.measured[2].unanswered == undisturbed.measured[3].unanswered == 0
+            assert len(report.lost) == report.unanswered
+            assert {each.network for each in report.lost} == {"2", "3", "wrong"}
             assert report.cpu_seconds < 2
         finally:
             hosts.clear()
+
+    def test_what_else_was_late_when_a_probe_was_lost(tmp_path: Path) -> None:
+        """Law: a lost probe is told with what a network that nobody touches did at the same time, which counts as a
+        control and not as a target.
+        """
+        with ExitStack() as stack:
+            served, calm = (
+                stack.enter_context(ServedNetwork(network(number), SETTINGS, tmp_path / f"{number}"))
+                for number in (0, 1)
+            )
+            target = Target(name="asked", device=served.bridge, mac=MAC, expected="10.0.0.5")
+            control = Target(name="calm", device=calm.bridge, mac=MAC, expected="10.1.0.5", control=True)
+            prober = stack.enter_context(Prober([target, control], 0.05))
+            time.sleep(0.3)
+            served.stop()
+            time.sleep(2.2)
+            calm.stop()
+            both = time.monotonic()
+            time.sleep(2.2)
+            alone, together = prober.report(until=both - 1.1), prober.report(since=both + 0.1)
+        assert [each.name for each in alone.measured] == ["asked"]
+        assert [each.name for each in alone.control] == ["calm"]
+        assert len(alone.lost) == alone.unanswered >= 10
+        assert all(each.controls >= 10 and each.controls_lost == 0 and not each.refused for each in alone.lost)
+        assert len(together.lost) == together.unanswered >= 10
+        assert all(each.controls_lost >= 1 and each.of_machine for each in together.lost)
+        assert f"{together.unanswered} lost: a network that nobody touches was late, too" in str(together)
+
+    def test_a_prober_that_is_held_up_says_so(served: ServedNetwork) -> None:
+        """Law: an answer has come when the kernel got it; a probe that is lost while the prober stands still is told
+        with that.
+        """
+
+        def stand_still(seconds: float) -> None:
+            # Nobody else gets the interpreter meanwhile.
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                pass
+
+        known = Target(name="known", device=served.bridge, mac=MAC, expected="10.0.0.5")
+        stranger = Target(name="stranger", device=served.bridge, mac=STRANGER, expected="10.0.0.99")
+        interval = sys.getswitchinterval()
+        with Prober([known, stranger], 0.02) as prober:
+            time.sleep(0.5)
+            sys.setswitchinterval(5)
+            try:
+                begun = time.monotonic()
+                stand_still(1.2)
+            finally:
+                sys.setswitchinterval(interval)
+            time.sleep(1.2)
+            ended = time.monotonic()
+        report = prober.report(begun - 0.1, ended)
+        answered, lost = report.measured[0], report.lost
+        assert report.lateness > 1
+        assert answered.unanswered == 0
+        assert max(answered.latencies) < 0.9
+        assert lost
+        assert {each.network for each in lost} == {"stranger"}
+        held = [each for each in lost if begun - 0.1 < each.sent < begun + 1]
+        assert held
+        assert all(each.prober_late > 1 and each.of_machine for each in held)
+        assert "the prober itself was late" in str(report)
 
     def test_a_device_that_goes_and_comes_again(served: ServedNetwork, tmp_path: Path) -> None:
         """Law: the prober lives on without its device, and goes on with the new one."""
@@ -138,6 +204,7 @@ if hosts.inside():
             assert eventually(lambda: prober.report(since=came).measured[0].answered >= 3)
         report = prober.report()
         assert report.measured[0].unanswered >= 5
+        assert any("could not send it" in each.verdict for each in report.lost)
         assert 0.25 < report.worst.worst_gap < came - gone + 2
 
     # -- what a machine asks for afterwards

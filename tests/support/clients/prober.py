@@ -1,34 +1,54 @@
 """Asks on many networks at once, all the time, and keeps when it was answered: how long clients had to wait, and where.
 
 One thread with one epoll; each network's socket is made in its namespace. A probe is a DISCOVER, or the renewal of a
-lease. Frames are made once, and only the transaction id changes, so that two hundred networks cost little. What it
-cannot keep up with it tells (`lateness`), so that a busy machine is not taken for a slow server.
+lease. Frames are made once, and only the transaction id changes, so that two hundred networks cost little. An answer
+has come when the kernel got it, not when this thread looked. What it cannot keep up with it tells (`probed.Lost`), so
+that a busy machine is not taken for a slow server.
 """
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import queue
 import random
 import select
 import socket
-import statistics
+import struct
 import threading
 import time
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
+from support.clients.probed import Lost, Measured, Report
 from support.clients.wires import ETH_P_ARP, Leased, arp_answer, discover_frame, open_wire
 from support.dhcp_packets import ACK, OFFER, TRANSACTION_AT, Malformed, mac_bytes, read_reply
+
+__all__ = ["Measured", "Prober", "Report", "Target"]
 
 #: Seconds: younger probes may still be answered.
 _IN_FLIGHT: Final = 1.0
 #: Bits of the transaction id for a target's own count; the others tell the target.
 _COUNT_BITS: Final = 20
+#: Seconds that the prober may be behind its time without keeping it in mind, and how many such times it keeps.
+_NOTED: Final = 0.02
+_MOST_NOTED: Final = 20_000
+#: Seconds in which the kernel looks for a neighbour before it drops what is for it (three requests, neigh(7)).
+_NEIGHBOUR: Final = 3.0
+#: The kernel had no room just then; the device is there.
+_PASSING: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
+#: More than others, where that is allowed: to be late makes others look late.
+_NICE: Final = -10
+# asm-generic/socket.h and linux/if_packet.h
+_SO_RCVBUFFORCE, _SO_TIMESTAMPNS, _SOL_PACKET, _PACKET_STATISTICS = 33, 35, 263, 6
+_BUFFER: Final = 1 << 22
+_TIMESPEC: Final = struct.Struct("@ll")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +61,7 @@ class Target:
         expected: the only right address.
         lease: renew this lease of `mac` instead of asking for a new one; `rebind`: by broadcast. For each answer
             dnsmasq writes its whole leases file anew, so it costs the host more than an OFFER does.
+        control: on a network that nobody touches: it is not reported on, but tells of the machine.
     """
 
     name: str
@@ -50,6 +71,7 @@ class Target:
     namespace: str | None = None
     lease: Leased | None = None
     rebind: bool = False
+    control: bool = False
 
     def frame(self) -> bytes:
         """A probe, with any transaction id."""
@@ -59,64 +81,6 @@ class Target:
             frame = self.lease.extension(0, broadcast=self.rebind)
         # No UDP checksum (RFC 768): it would change with the transaction id.
         return frame[:40] + b"\0\0" + frame[42:]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What happened to one target's probes.
-
-    Attributes:
-        sent, answered, unanswered: how many; those of the last second that are not answered yet are in neither. A wrong
-            answer is none.
-        wrong: the first wrong answers, in words.
-        latencies: seconds from a probe to its answer, in the order sent.
-        worst_gap: seconds: the longest that a client would have waited that had begun to ask with any of the probes,
-            asked again with all that follow, and took the first answer. An outage is at most one interval longer.
-    """
-
-    name: str
-    sent: int
-    answered: int
-    unanswered: int
-    wrong: tuple[str, ...]
-    latencies: tuple[float, ...]
-    worst_gap: float
-
-    @property
-    def median(self) -> float:
-        """The middle latency, seconds; infinite where there was no answer."""
-        return statistics.median(self.latencies) if self.latencies else math.inf
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """All targets, in their order; cpu_seconds: of the prober; lateness: the longest that a probe was sent too late."""
-
-    measured: tuple[Measured, ...]
-    cpu_seconds: float
-    lateness: float
-
-    @property
-    def unanswered(self) -> int:
-        """Probes that got no answer."""
-        return sum(each.unanswered for each in self.measured)
-
-    @property
-    def worst(self) -> Measured:
-        """The target with the longest gap."""
-        return max(self.measured, key=lambda each: each.worst_gap)
-
-    def __str__(self) -> str:
-        sent = sum(each.sent for each in self.measured)
-        latencies = sorted(latency for each in self.measured for latency in each.latencies)
-        middle = f"{1000 * statistics.median(latencies):.2f}" if latencies else "no"
-        late = f"{1000 * latencies[int(0.99 * len(latencies))]:.2f}" if latencies else "no"
-        return (
-            f"{len(self.measured)} networks, {sent} probes, {self.unanswered} unanswered, "
-            f"{sum(len(each.wrong) for each in self.measured)} wrong; latency {middle} ms (99 %: {late} ms); worst gap "
-            f"{1000 * self.worst.worst_gap:.1f} ms ({self.worst.name}); prober: {self.cpu_seconds:.2f} s of CPU, "
-            f"{1000 * self.lateness:.1f} ms late at worst"
-        )
 
 
 class Prober:
@@ -140,6 +104,8 @@ class Prober:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
         self._cpu_seconds = self._lateness = 0.0
+        # When it was due, and how much later its turn came.
+        self._behind: deque[tuple[float, float]] = deque(maxlen=_MOST_NOTED)
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -169,13 +135,53 @@ class Prober:
         if self._error is not None:
             raise RuntimeError("the prober has ended before its time") from self._error
         now = time.monotonic()
-        is_running = self._thread.is_alive()
-        measured = [probes.measured(since, until, now, in_flight=_IN_FLIGHT * is_running) for probes in self._probes]
-        return Report(measured=tuple(measured), cpu_seconds=self._cpu_seconds, lateness=self._lateness)
+        # Those that were sent last may still be answered.
+        settled = now - _IN_FLIGHT * self._thread.is_alive()
+        measured = [
+            [
+                probes.measured(since, until, now, settled)
+                for probes in self._probes
+                if probes.target.control == is_control
+            ]
+            for is_control in (False, True)
+        ]
+        return Report(
+            measured=tuple(measured[0]),
+            control=tuple(measured[1]),
+            lost=self._lost(since, until, settled),
+            cpu_seconds=self._cpu_seconds,
+            lateness=self._lateness,
+        )
+
+    def _lost(self, since: float, until: float, settled: float) -> tuple[Lost, ...]:
+        controls = [probes for probes in self._probes if probes.target.control]
+        behind = list(self._behind)
+        lost = []
+        for probes in self._probes:
+            for sent, refused in () if probes.target.control else probes.lost(since, until, settled):
+                begins, ends = sent - 0.1, sent + _IN_FLIGHT
+                late = [seconds for due, seconds in behind if due <= ends and due + seconds >= begins]
+                others = [each.measured(begins, ends, settled, settled) for each in controls]
+                lost.append(
+                    Lost(
+                        network=probes.target.name,
+                        sent=sent,
+                        refused=refused,
+                        prober_late=max(late, default=0.0),
+                        controls=sum(each.sent for each in others),
+                        controls_lost=sum(each.unanswered for each in others),
+                        controls_slowest=max((latency for each in others for latency in each.latencies), default=0.0),
+                        asked_for=probes.asked_for(sent - _NEIGHBOUR, ends),
+                        dropped=probes.dropped,
+                    )
+                )
+        return tuple(sorted(lost, key=lambda each: each.sent))
 
     # -- the thread
 
     def _run(self) -> None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         try:
             self._ask_in_turn()
             # The last ones may still be answered.
@@ -190,6 +196,8 @@ class Prober:
         due, turn = time.monotonic(), 0
         while not self._stop.is_set():
             now = time.monotonic()
+            if now - due > _NOTED:
+                self._behind.append((due, now - due))
             self._lateness = max(self._lateness, now - due)
             # A long delay of our own is no reason to hurry: what was missed is left out.
             due = max(due, now - self._interval)
@@ -203,7 +211,10 @@ class Prober:
     def _send(self, probes: _Probes) -> None:
         try:
             probes.send()
-        except OSError:
+        except OSError as error:
+            probes.was_refused(error)
+            if error.errno in _PASSING:
+                return
             # The device has gone, and may be there again. To look takes its time (the kernel has one lock for all
             # devices of all namespaces), in which the others must not wait.
             self._forget(probes)
@@ -260,6 +271,10 @@ class _Probes:
         self._sent = array("d")
         self._answered = array("d")
         self._wrong: list[str] = []
+        self._refused: dict[int, str] = {}
+        self._asked_for = array("d")
+        #: Frames that found no room here.
+        self.dropped = 0
 
     def opened(self) -> list[socket.socket]:
         """Sockets for it: one for DHCP, and for a renewal one for ARP: the answer goes to the address it renews."""
@@ -271,6 +286,11 @@ class _Probes:
             except BaseException:
                 sockets[0].close()
                 raise
+        for each in sockets:
+            # A thread that had no turn for a while has lost nothing by it.
+            with suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+            each.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         return sockets
 
     def descriptors(self) -> list[int]:
@@ -287,8 +307,15 @@ class _Probes:
         self._answered.append(math.nan)
         self._sent.append(time.monotonic())
         if not self.sockets:
-            raise OSError("there is no device")
+            raise OSError(errno.ENODEV, "there is no device")
         self.sockets[0].send(frame)
+        # Reading resets it.
+        statistics = self.sockets[0].getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        self.dropped += struct.unpack("@II", statistics)[1]
+
+    def was_refused(self, error: OSError) -> None:
+        """The probe that was sent last was not."""
+        self._refused[len(self._sent) - 1] = error.strerror or str(error)
 
     def receive(self, descriptor: int) -> None:
         """Take everything that has come; ends with BlockingIOError."""
@@ -296,10 +323,11 @@ class _Probes:
             while True:
                 answer = arp_answer(self.sockets[1].recv(2048), self._address, self._mac)
                 if answer is not None:
+                    self._asked_for.append(time.monotonic())
                     self.sockets[1].send(answer)
         while True:
-            frame = self.sockets[0].recv(1 << 16)
-            now = time.monotonic()
+            frame, ancillary, _, _ = self.sockets[0].recvmsg(1 << 16, 64)
+            came = time.monotonic() - _age(ancillary)
             try:
                 reply = read_reply(frame)
             except Malformed as error:
@@ -312,18 +340,31 @@ class _Probes:
                 if len(self._wrong) < 20:
                     self._wrong.append(f"message type {reply.kind} with {reply.address} for {reply.client}")
                 continue
-            self._answered[number] = now
+            # A clock that was set meanwhile moves no answer before its question.
+            self._answered[number] = max(came, self._sent[number])
 
     @property
     def is_waiting(self) -> bool:
         return bool(self._answered) and math.isnan(self._answered[-1])
 
-    def measured(self, since: float, until: float, now: float, *, in_flight: float) -> Measured:
+    def asked_for(self, since: float, until: float) -> int:
+        """How often the server asked for the client's MAC address."""
+        return bisect_right(self._asked_for, until) - bisect_left(self._asked_for, since)
+
+    def lost(self, since: float, until: float, settled: float) -> list[tuple[float, str]]:
+        """When each was sent that got no answer, and why it was not sent, if it was not."""
+        sent, answered, chosen = self._chosen(since, min(until, settled))
+        return [(sent[at], self._refused.get(at, "")) for at in chosen if math.isnan(answered[at])]
+
+    def _chosen(self, since: float, until: float) -> tuple[array[float], array[float], range]:
         count = len(self._sent)
         sent, answered = self._sent[:count], self._answered[:count]
-        chosen = [at for at in range(count) if since <= sent[at] <= until]
+        return sent, answered, range(bisect_left(sent, since), bisect_right(sent, until))
+
+    def measured(self, since: float, until: float, now: float, settled: float) -> Measured:
+        sent, answered, chosen = self._chosen(since, until)
         got = [at for at in chosen if not math.isnan(answered[at])]
-        lost = [at for at in chosen if math.isnan(answered[at]) and sent[at] <= now - in_flight]
+        lost = [at for at in chosen if math.isnan(answered[at]) and sent[at] <= settled]
         arrivals = sorted(each for each in answered if not math.isnan(each))
         return Measured(
             name=self.target.name,
@@ -334,6 +375,16 @@ class _Probes:
             latencies=tuple(answered[at] - sent[at] for at in got),
             worst_gap=max((_wait(sent[at], arrivals, now) for at in [*got, *lost]), default=0.0),
         )
+
+
+def _age(ancillary: Sequence[tuple[int, int, bytes]]) -> float:
+    """Seconds since the kernel got a frame: it may have waited for this thread's turn."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            age: float = time.time() - seconds - nanoseconds / 1e9
+            return max(0.0, age)
+    return 0.0
 
 
 def _wait(begun: float, arrivals: Sequence[float], now: float) -> float:
