@@ -11,10 +11,9 @@ ports are kept from the previous file, line by line.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from ipaddress import IPv6Address
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from dhcpcore.errors import shown
 from dhcpcore.model.checks import is_ipv6
@@ -25,15 +24,7 @@ from dhcpcore.render.argv import stored_leases_max
 from dhcpcore.render.framing import DEFAULT_TEMPLATES, Lines, Templates
 from dhcpcore.render.hosts import ordered_fixed_ips
 from dhcpcore.render.rules import UNKNOWN_SUBNET, LineRules
-
-_HEX: Final = "[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2})*"
-# What would harm other leases, and no more: a line that Neutron keeps and dnsmasq reads is kept as it is. So this is
-# not `lease_line_problem`, which tells what is read otherwise than it is written (a time or an IAID out of bounds).
-# The lengths are those of the reader's scanf format; a longer word would be read as two.
-_DUID_LINE: Final = re.compile(rf"duid (?={_HEX}\Z).{{1,255}}").fullmatch
-_LEASE_LINE: Final = re.compile(
-    rf"[0-9]{{1,20}} T?[0-9]{{1,10}} [0-9A-Fa-f:.]{{2,64}} [!-~]{{1,255}} (?=(?:\*|{_HEX})\Z).{{1,764}}"
-).fullmatch
+from dhcpcore.render.syntax import harms_no_other_lease
 
 
 class _Previous(NamedTuple):
@@ -70,7 +61,7 @@ def render_initial_leases(
     before = _read(previous or "")
     kept = []
     for line in before.duids:
-        if _DUID_LINE(line) is not None:
+        if harms_no_other_lease(line):
             kept.append(_ended(line, before, warnings))
         else:
             warnings.append(_warning("lease-dropped", f"no server DUID is kept: {shown(line)}"))
@@ -134,7 +125,7 @@ def _lease_lines(view: InstanceView, rules: LineRules, before: _Previous, warnin
                 known = before.ipv6.get(IPv6Address(address))
                 if known is None:
                     continue
-                if _LEASE_LINE(known) is None:
+                if not harms_no_other_lease(known):
                     warnings.append(_warning("lease-dropped", f"a lease of port {port.id} is not kept: {shown(known)}"))
                     continue
                 line = _ended(known, before, warnings)

@@ -214,7 +214,7 @@ RENDERING: Final = (
         museum=("PARSE",),
         brings_back="a lease line with missing fields raises, and all networks are synced again",
         edits=edit(
-            "render/readback/leases.py",
+            "render/syntax/leases.py",
             """    if len(words) != 5:
         return "a lease has five words: dnsmasq would misread every lease that follows"
 """,

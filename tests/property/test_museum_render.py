@@ -21,7 +21,6 @@ from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.metadata import render_metadata_proxy
 from dhcpcore.render.readback import (
     OptionEntry,
-    lease_line_problem,
     parse_addn_hosts,
     parse_command_line,
     parse_hosts,
@@ -31,6 +30,7 @@ from dhcpcore.render.syntax import (
     addn_name_problem,
     argument_problem,
     host_line_problem,
+    lease_line_problem,
     option_line_problem,
 )
 from dhcpcore.render.views import instance_views

@@ -13,12 +13,12 @@ from dhcpcore.model.port import ExtraDhcpOption, FixedIP, Port
 from dhcpcore.model.spec import InstanceKey, InstanceView
 from dhcpcore.render.readback import (
     HostEntry,
-    lease_line_problem,
     parse_lease_line,
     parse_leases,
     sort_leases,
     stale_leases,
 )
+from dhcpcore.render.syntax import lease_line_problem
 from support.written_lines import (
     client_ids,
     hex_ids,

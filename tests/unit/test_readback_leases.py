@@ -11,13 +11,13 @@ from dhcpcore.model.network import DHCPV6_STATEFUL, SLAAC, Network, Subnet
 from dhcpcore.model.port import ExtraDhcpOption, FixedIP, Port
 from dhcpcore.model.spec import InstanceKey, InstanceView
 from dhcpcore.render.readback import (
-    lease_line_problem,
     parse_hosts,
     parse_leases,
     removed_hosts,
     sort_leases,
     stale_leases,
 )
+from dhcpcore.render.syntax import lease_line_problem
 
 MAC, OTHER_MAC = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
 SERVER = "00:01:00:01:2c:aa:bb:cc:fa:16:3e:00:00:09"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dhcpcore.render.readback.addn_hosts import AddnHost, parse_addn_hosts
 from dhcpcore.render.readback.command_line import DnsmasqCommandLine, parse_command_line
 from dhcpcore.render.readback.hosts import HostEntry, parse_hosts, removed_hosts
-from dhcpcore.render.readback.leases import LeasesFile, lease_line_problem, parse_lease_line, parse_leases
+from dhcpcore.render.readback.leases import LeasesFile, parse_lease_line, parse_leases
 from dhcpcore.render.readback.opts import OptionEntry, parse_opts
 from dhcpcore.render.readback.stale import StaleLeases, sort_leases, stale_leases
 
@@ -19,7 +19,6 @@ __all__ = [
     "LeasesFile",
     "OptionEntry",
     "StaleLeases",
-    "lease_line_problem",
     "parse_addn_hosts",
     "parse_command_line",
     "parse_hosts",

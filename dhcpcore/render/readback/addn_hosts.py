@@ -12,7 +12,8 @@ from typing import Final
 from attrs import frozen
 
 from dhcpcore.model.checks import is_ipv4, is_ipv6
-from dhcpcore.render.readback.source import as_text, byte_length
+from dhcpcore.render.readback.source import as_text
+from dhcpcore.render.syntax.c_text import byte_length
 
 _WORDS: Final = re.compile(r"[^ \t\r\v\f]+").findall
 #: A longer word is cut (MAXDNAME - 1).

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from dhcpcore.render.syntax.c_text import byte_length
+
 #: One fgets of dnsmasq's file reader (src/option.c, read_file, MAXDNAME - 1): what is longer is read as two lines.
 MAX_LINE_BYTES: Final = 1024
 
@@ -15,16 +17,6 @@ MAX_LINE_BYTES: Final = 1024
 def as_text(data: str | bytes) -> str:
     """Bytes as text with surrogate escapes (never fails); text as it is."""
     return data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
-
-
-def byte_length(text: str) -> int:
-    """How many bytes `text` has in the file it came from or goes to."""
-    if text.isascii():
-        return len(text)
-    try:
-        return len(text.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # a surrogate that stands for no byte: such a text was never read from a file
-        return len(text.encode("utf-8", "surrogatepass"))
 
 
 def reads_as_written(line: str) -> bool:

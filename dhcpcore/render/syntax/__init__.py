@@ -13,6 +13,7 @@ from dhcpcore.render.syntax.hosts import (
     host_line_problem,
     tag_problem,
 )
+from dhcpcore.render.syntax.leases import harms_no_other_lease, lease_line_problem
 from dhcpcore.render.syntax.names import addn_name_problem, hostname_problem
 from dhcpcore.render.syntax.options import option_line_problem
 from dhcpcore.render.syntax.reader import DEADLY
@@ -23,8 +24,10 @@ __all__ = [
     "argument_problem",
     "client_id_problem",
     "duplicate_host_addresses",
+    "harms_no_other_lease",
     "host_line_problem",
     "hostname_problem",
+    "lease_line_problem",
     "option_line_problem",
     "tag_problem",
 ]

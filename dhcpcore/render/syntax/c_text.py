@@ -33,6 +33,16 @@ def byte_text(text: str) -> str | None:
         return None
 
 
+def byte_length(text: str) -> int:
+    """How many bytes `text` has in the file it came from or goes to."""
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: such a text was never read from a file
+        return len(text.encode("utf-8", "surrogatepass"))
+
+
 def digits_only(text: str) -> bool:
     """Whether there is nothing but ASCII digits. True of the empty text, as of dnsmasq's own loops."""
     return _DIGITS(text) is not None
