@@ -9,11 +9,13 @@ too often rather than never.  When all that are named there were reported the id
 
 from __future__ import annotations
 
+from ipaddress import ip_interface
+
 from attrs import evolve
 
 from dhcpcore.actions import Action, ApplyAction, EnableInstance, ForgetUnreported, ReleaseLeases, UpdateDevice
 from dhcpcore.model.network import Network
-from dhcpcore.model.spec import InstanceKey, InstanceView
+from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceView
 from dhcpcore.render.readback import removed_hosts
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord, ServedInstance
@@ -64,9 +66,18 @@ def _new_clients(served: ServedInstance | None, action: ApplyAction) -> set[str]
     """MAC addresses that an instance of another life of the agent's does not serve as it will; that life knew why."""
     if served is None or served.spec.view is not None:
         return set()
-    new = {entry.mac_address.lower() for entry in removed_hosts(action.spec.host, served.spec.host)} - {""}
+    before, after = served.spec.host, action.spec.host
+    # One that only loses an address is waited for as one that gets another.
+    changed = (*removed_hosts(after, before), *removed_hosts(before, after))
+    new = {entry.mac_address.lower() for entry in changed} - {""}
     device = action.spec.device
-    return new if set(device.addresses) <= set(served.spec.device.addresses) else {*new, device.mac_address.lower()}
+    same = _from_server(device) == _from_server(served.spec.device)
+    return new if same else {*new, device.mac_address.lower()}
+
+
+def _from_server(device: DeviceSpec) -> set[str]:
+    """The addresses of a DHCP port, without those that every device has and those of metadata."""
+    return {address for address in device.addresses if not ip_interface(address).is_link_local}
 
 
 def _active(network: Network | None, view: InstanceView, waiting: set[str], clients: set[str]) -> set[str]:

@@ -92,14 +92,14 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
         state, awaiting = _forget_gone(state, record, merged)
     # Ports that this host starts to serve are reported, bound or not: the server tells nobody when it binds one later.
     # Of those that were served before we came, or were reported already, only what is bound and still not ACTIVE.
-    served_before = {port.id: port for port in known.ports} if known is not None and merged is not known else {}
+    served_before = _served_before(record) if merged is not known else {}
     starts = merged is not known and not (known is None and record.served)
     left = unreported(record.served.values()) if known is None else set()
     for port in merged.ports:
         if port.id in awaiting:
             continue
         before = served_before.get(port.id)
-        if before is not None and served_otherwise(before, port):
+        if before is not None and any(served_otherwise(each, port) for each in before):
             awaiting = awaiting.set(port.id, False)
         elif port.status == "ACTIVE" and port.id not in left:
             continue
@@ -115,6 +115,17 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     if late:
         now = need_fetch(now, state.seq, "it changed while it was being listed")
     return put(state, now)
+
+
+def _served_before(record: NetworkRecord) -> dict[str, list[Port]]:
+    """Each port as it is known; of a network that was not wanted for a while as its instances were told of it."""
+    known = [record.desired] if record.desired is not None else []
+    networks = known or [served.spec.view.network for served in record.served.values() if served.spec.view is not None]
+    before: dict[str, list[Port]] = {}
+    for network in networks:
+        for port in network.ports:
+            before.setdefault(port.id, []).append(port)
+    return before
 
 
 def answered(record: NetworkRecord, sent_seq: int) -> NetworkRecord:

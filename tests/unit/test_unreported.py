@@ -10,7 +10,7 @@ from dhcpcore.model.port import FixedIP, Port
 from dhcpcore.observed import UNREPORTED_MARK, ObservedHost
 from dhcpcore.recipes import Call, follow, recipe
 from support.as_served import observed
-from support.script import Script, dhcp_port, network, port, serving
+from support.script import Script, dhcp_port, network, port, serving, subnet
 
 MOVED = port(5, fixed_ips=(FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"),), revision_number=2)
 
@@ -115,6 +115,43 @@ def test_one_whose_first_try_failed_after_the_files_were_written_is_reported() -
         else:
             script.succeed(action)
     script.now = 20.0
+    script.settle()
+    assert _reported(script) == {"net-p5"}
+
+
+def test_a_port_that_only_lost_an_address_while_no_agent_ran_is_reported() -> None:
+    """The server waits for it as for one that got another."""
+    two = (FixedIP(subnet_id="net-s0", ip_address="10.0.0.5"), FixedIP(subnet_id="net-s0", ip_address="10.0.9.9"))
+    before = serving(network(ports=(port(5, fixed_ips=two), port(6))))
+    before.change(ports=(port(5, fixed_ips=two[:1], revision_number=2), port(6), before.own_port()))
+    assert _reported(_restarted(before, mark=())) == {"net-p5"}
+
+
+def test_our_own_port_that_lost_an_address_while_no_agent_ran_is_reported() -> None:
+    """A subnet was deleted: what the device has too much tells it, and what every device has does not."""
+    nets = (subnet(number=0), subnet(number=1))
+    both = (
+        FixedIP(subnet_id="net-s0", ip_address="10.0.255.2"),
+        FixedIP(subnet_id="net-s1", ip_address="10.1.255.2"),
+    )
+    before = Script()
+    before.server["net"] = network(subnets=nets, ports=(before.own_port(fixed_ips=both),))
+    before.settle()
+    assert _reported(_restarted(before, mark=())) == set()
+    before.change(subnets=nets[:1], ports=(before.own_port(fixed_ips=both[:1], revision_number=2),))
+    assert _reported(_restarted(before, mark=())) == {"net-dhcp"}
+
+
+def test_a_port_that_changed_while_its_network_was_another_hosts_is_reported() -> None:
+    """The network was not wanted for a while, and was still served when it was wanted again."""
+    script = serving(network(ports=(port(5), port(6))))
+    script.tell(events.NetworkDeleted(network_id="net"))
+    plan = script.start()
+    script.fail(*plan.actions)
+    assert script.record().served
+    script.change(ports=(MOVED, port(6), script.own_port()))
+    script.tell(events.ResyncRequested(reason="asked"))
+    script.now = 300.0
     script.settle()
     assert _reported(script) == {"net-p5"}
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from dhcpcore import ActionSucceeded, AgentState, Event, PlanStarted, describe_action, describe_event, event_networks
-from dhcpcore.actions import ReportState
+from dhcpcore.actions import ForgetUnreported, NotifyReady, ReportState
 
 #: Entries of one network, and of all together.
 OF_ONE: Final = 50
@@ -30,6 +30,10 @@ class _Entry:
     text: str
     general: bool = False
     actions: tuple[dict[str, Any], ...] = ()
+
+
+def _is_report(event: Event) -> bool:
+    return isinstance(event, ActionSucceeded) and isinstance(event.action, NotifyReady)
 
 
 class Recent:
@@ -54,13 +58,17 @@ class Recent:
             return
         if isinstance(event, ActionSucceeded) and isinstance(event.action, ReportState) and event.result != "revived":
             return  # as regular as a clock
+        if isinstance(event, ActionSucceeded) and isinstance(event.action, ForgetUnreported):
+            return  # follows the report of ready ports, and is the reason of nothing
         text = describe_event(event)
         networks = event_networks(event)
         with self._lock:
             if not networks:
                 self._keep(_GENERAL, _Entry(event.at, text, general=True))
-                # An answer about all of them is of interest where it makes a plan necessary.
-                networks = tuple(one for one in after.touched if one not in before.touched)
+                # An answer about all of them is of interest where it makes a plan necessary; what a report of ready
+                # ports makes necessary follows of itself.
+                looked_at = () if _is_report(event) else after.touched
+                networks = tuple(one for one in looked_at if one not in before.touched)
                 text = f"{text}; this network is to be looked at"
             for network_id in networks:
                 self._keep(network_id, _Entry(event.at, text))
@@ -86,7 +94,7 @@ class Recent:
             return
         by_network: dict[str, list[dict[str, Any]]] = {}
         for action in plan.actions:
-            if isinstance(action, ReportState):
+            if isinstance(action, ReportState | ForgetUnreported):
                 continue
             asked = by_network.setdefault(action.network_id or _GENERAL, [])
             if len(asked) < _ACTIONS:
