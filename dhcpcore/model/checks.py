@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import Attribute
 
@@ -21,6 +21,13 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}").fullmatch
 # Letters, digits and what UUIDs, Neutron's own tests and vendors' plugins put into ids.  No separator of a path, of a
 # dnsmasq field (',', ':', '#', space, quote) or of a line; never '.' or '..' alone; at most one file name long.
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._@+=~-]{1,200}").fullmatch
+
+# Letters, digits, '-' and '_' in parts with dots between; one dot may end it.
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?").fullmatch
+
+#: Octets of one label of a domain name, and of all of it, dots included (RFC 1035 section 2.3.4).
+LONGEST_LABEL: Final = 63
+LONGEST_NAME: Final = 253
 
 #: attrs' Attribute is generic for type checkers only.
 Field: TypeAlias = "Attribute[Any]"
@@ -54,6 +61,16 @@ def _is_ipv6(text: str) -> bool:
     except (AddressValueError, ValueError):
         return False
     return True
+
+
+def labels_fit(name: bytes) -> bool:
+    """Whether no label of a domain name is too long; an empty one, and too many of them, are another matter."""
+    return all(len(label) <= LONGEST_LABEL for label in name.split(b"."))
+
+
+def is_host_name(text: str) -> bool:
+    """Whether `text` has the form of a host's name. 10.1 has it, and the C library takes that for 10.0.0.1."""
+    return _HOST_NAME(text) is not None
 
 
 def parse_cidr(text: str) -> IPv4Network | IPv6Network:

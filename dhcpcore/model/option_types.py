@@ -14,7 +14,7 @@ from typing import Any
 from attrs import Attribute, frozen
 
 from dhcpcore.errors import SettingsError, shown
-from dhcpcore.model.checks import is_ipv4, is_ipv6
+from dhcpcore.model.checks import LONGEST_NAME, is_host_name, is_ipv4, is_ipv6, labels_fit
 
 # No value may hold one: every one of them may end up in a line of a file, in a C string or in a UTF-8 argument.
 # C0 and C1 controls, DEL, the line and paragraph separators, and code points that UTF-8 does not have.
@@ -299,19 +299,16 @@ def is_domain_name(text: str) -> bool:
     """Whether `text` can stand behind the first dot of a name in a hosts file and on dnsmasq's command line.
 
     dnsmasq takes almost anything as ``--domain`` (src/util.c, check_name), but in the files that it reads a blank, a
-    comma, a colon, a quote or ``#`` would begin another field.  Labels of at most 63 octets, 253 in all (RFC 1035
-    section 2.3.4).
+    comma, a colon, a quote or ``#`` would begin another field.
     """
     name = text.encode()
-    if len(name) > 253 or any(character in text for character in ' ,:"\\#'):
-        return False
-    return all(len(label) <= 63 for label in name.split(b"."))
+    return len(name) <= LONGEST_NAME and labels_fit(name) and not any(character in text for character in ' ,:"\\#')
 
 
 def is_txt_record(text: str) -> bool:
-    """Whether dnsmasq can read ``<name>[[,<text>],<text>]``: the name's labels have at most 63 octets."""
+    """Whether dnsmasq can read ``<name>[[,<text>],<text>]``: it takes longer names than DNS has, of labels that fit."""
     name = text.partition(",")[0].encode()
-    return len(name) <= 1024 and all(len(label) <= 63 for label in name.split(b"."))
+    return len(name) <= 1024 and labels_fit(name)
 
 
 _SERVER = re.compile(
@@ -319,7 +316,7 @@ _SERVER = re.compile(
     r"(?P<address>[^/@#%]*)(?P<zone>%[^/@#% ]+)?(?:#(?P<port>[0-9]{1,5}))?"
     r"(?:@[^/@# ]*(?:#(?P<source_port>[0-9]{1,5}))?)?"
 ).fullmatch
-_HOST_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?").fullmatch
+_LETTER = re.compile("[A-Za-z]").search
 
 
 def is_dns_server(text: str) -> bool:
@@ -334,4 +331,4 @@ def is_dns_server(text: str) -> bool:
         return is_ipv6(address)
     if not address:  # these domains are not to be forwarded
         return text == "" or text.endswith("/")
-    return is_ipv4(address) or is_ipv6(address) or _HOST_NAME(address) is not None
+    return is_ipv4(address) or is_ipv6(address) or (is_host_name(address) and _LETTER(address) is not None)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from dhcpcore.model.checks import is_host_name
 from dhcpcore.render.syntax.c_text import (
     atoi,
     byte_text,
@@ -28,7 +29,6 @@ _LONGEST_DEVICE = 15  # IF_NAMESIZE less its final NUL
 _GENERIC = "try --help"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]").search
 _BEFORE_COMMA: Final = re.compile(r"[ .:a-fA-F0-9]*").match
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?").fullmatch
 _FACILITIES: Final = frozenset(
     {"auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "mark", "news", "security", "syslog", "user"}
     | {"uucp", *(f"local{number}" for number in range(8))}
@@ -208,7 +208,7 @@ def _check_port(port: str | None) -> None:
 
 def _check_server_name(name: str) -> None:
     """A name is looked up when dnsmasq starts. An address that is none is not: getaddrinfo takes 10.1 for 10.0.0.1."""
-    if not _HOST_NAME(name) or digits_only(name.rstrip(".").rpartition(".")[2]) or name[:2].lower() == "0x":
+    if not is_host_name(name) or digits_only(name.rstrip(".").rpartition(".")[2]) or name[:2].lower() == "0x":
         raise Refused("neither an address nor a name of a server")
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from dhcpcore.render.syntax.c_text import atoi, byte_text, digits_only, ipv6_number, takes_hex
-from dhcpcore.render.syntax.names import meaning_of_word
+from dhcpcore.render.syntax.names import meaning_of_word, usual_name
 from dhcpcore.render.syntax.reader import DEADLY, LONGEST_LINE, Refused, read_line, split, unhidden
 
 # A port as Neutron knows it, with an IPv4 address: hardware address, qualified name, address, tag of its options.
 _ORDINARY: Final = re.compile(
-    r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2},[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,3}\.?"
+    rf"(?:[0-9a-f]{{2}}:){{5}}[0-9a-f]{{2}},{usual_name('[a-z]', '{0,3}')}"
     r",[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:,set:[A-Za-z0-9-]{1,100})?"
 ).fullmatch
 _LONGEST_HARDWARE_ADDRESS = 16  # DHCP_CHADDR_MAX

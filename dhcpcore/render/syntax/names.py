@@ -15,31 +15,37 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from dhcpcore.model.checks import LONGEST_LABEL, LONGEST_NAME, labels_fit
 from dhcpcore.render.syntax.c_text import byte_text, digits_only, is_ipv4
 from dhcpcore.render.syntax.reader import LONGEST_LINE, unhidden
 
-_LONGEST_LABEL = 63
-# Lower case letters, digits, '-' and '_' need none of the rules below, unless the whole is a number, a time, an address
-# or one of two words. This is called once for each port.
-_LABEL = r"[a-z0-9_-]{1,63}"
-_ORDINARY: Final = re.compile(
-    rf"(?!(?:[0-9]+[wdhms]?|[0-9.]+|infinite|ignore)\Z)[a-z0-9][a-z0-9_-]{{0,62}}(?:\.{_LABEL})*\.?"
-).fullmatch
-_ORDINARY_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?").fullmatch
+
+def usual_name(first: str, further: str = "*") -> str:
+    """The pattern of a name of the usual labels: of lower case letters, digits, '-' and '_'.
+
+    Args:
+        first: which characters it may begin with, as a pattern.
+        further: how many labels may follow the first, as a pattern.
+    """
+    return rf"{first}[a-z0-9_-]{{0,{LONGEST_LABEL - 1}}}(?:\.[a-z0-9_-]{{1,{LONGEST_LABEL}}}){further}\.?"
+
+
+# Such names need none of the rules below, unless the whole is a number, a time, an address or one of two words. This is
+# called once for each port.
+_ORDINARY: Final = re.compile(rf"(?!(?:[0-9]+[wdhms]?|[0-9.]+|infinite|ignore)\Z){usual_name('[a-z0-9]')}").fullmatch
+_ORDINARY_DOMAIN: Final = re.compile(usual_name("[a-z0-9_-]")).fullmatch
 _LEGAL_FIRST_LABEL: Final = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_-]*)?(?:\.|\Z)").match
 _CAPITAL: Final = re.compile(r"[A-Z]").search
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]").search
 _NOT_ASCII = "not ASCII: whether dnsmasq takes it depends on its locale"
 _UNENCODABLE = "no text that UTF-8 can hold"
 _IDN_TOTAL = 253
-# The short cuts are for names that DNS could carry. dnsmasq itself takes longer ones, up to a line.
-_USUAL = 253
 
 
 def canonical(name: str) -> str | None:
     """The form in which dnsmasq keeps a domain name, or None where it refuses it (util.c check_name, canonicalise).
 
-    Takes a byte text. One trailing dot goes; empty labels and spaces are fine; a label has at most 63 bytes; a capital
+    Takes a byte text. One trailing dot goes; empty labels and spaces are fine; no label is too long; a capital
     letter sends the whole name through libidn2, which has rules of its own about hyphens and length.
     """
     if not name or not name.isascii() or _CONTROL(name):
@@ -47,13 +53,12 @@ def canonical(name: str) -> str | None:
     ended = name.endswith(".")
     if ended:
         name = name[:-1]
-    labels = name.split(".")
-    if max(map(len, labels)) > _LONGEST_LABEL or not (ended or name.strip(" .")):
+    if not labels_fit(name.encode()) or not (ended or name.strip(" .")):
         return None
     if _CAPITAL(name):
         name = name.lower()
         # UTS 46 as libidn2 2.3 applies it to ASCII, without STD3 rules (lookup.c _tr46 and idn2_lookup_u8).
-        if len(name) > (_IDN_TOTAL if labels[-1] else _IDN_TOTAL + 1):
+        if len(name) > (_IDN_TOTAL + 1 if name.endswith(".") else _IDN_TOTAL):
             return None
         for label in name.split("."):
             if label[2:4] == "--" or label[:1] == "-" or label[-1:] == "-":
@@ -85,7 +90,8 @@ def hostname_problem(name: str) -> str | None:
     A trailing dot is fine and goes; of a qualified name the first label becomes the host name, the rest its domain;
     capitals are folded, which DNS does not tell apart.
     """
-    if len(name) <= _USUAL and _ORDINARY(name):
+    # The short cut is for names that DNS could carry. dnsmasq itself takes longer ones, up to a line.
+    if len(name) <= LONGEST_NAME and _ORDINARY(name):
         return None
     if problem := _token_problem(name):
         return problem
@@ -114,7 +120,7 @@ _READ_AS: Final = {
 
 def addn_name_problem(name: str) -> str | None:
     """Why an --addn-hosts line would not have exactly this name among its names, or None. Quotes are plain there."""
-    if len(name) <= _USUAL and _ORDINARY_DOMAIN(name):
+    if len(name) <= LONGEST_NAME and _ORDINARY_DOMAIN(name):
         return None
     if problem := _token_problem(name):
         return problem
