@@ -1,8 +1,10 @@
-"""Tells of every call that DHCP agents make to Neutron's RPC servers, as the broker hands it on.
+"""Tells of every call that DHCP agents make to Neutron's RPC servers, and of what a host's agent is told, as the broker
+hands it on.
 
-Run as a program, by the Python that has neutron: ``neutron_call_counter.py <url of the broker>``. Prints ``ready``,
-then for each call ``<seconds of the monotonic clock> <method>``. It has a queue of its own beside the servers', so it
-counts for both agents alike and is in nobody's way. Knows what oslo.messaging writes into a message; answers nothing.
+Run as a program, by the Python that has neutron: ``neutron_call_counter.py <url of the broker> <host>``. Prints
+``ready``, then for each call ``<seconds of the monotonic clock> <method>``, and for each notification to the host's
+agent alone the same with ``told:`` before the method. It has a queue of its own beside the others', so it counts for
+both agents alike and is in nobody's way. Knows what oslo.messaging writes into a message; answers nothing.
 """
 # mypy: disable-error-code="import-not-found, import-untyped, misc, attr-defined, no-untyped-call"
 
@@ -26,18 +28,20 @@ def is_of_a_dhcp_agent(call: dict[str, Any]) -> bool:
     return bool(call["method"] != "update_device_up")
 
 
-def tell(body: Any, _: Any) -> None:
+def tell(body: Any, message: Any) -> None:
     now = time.monotonic()
     envelope = json.loads(body) if isinstance(body, (str, bytes)) else body
     call = json.loads(envelope["oslo.message"])
-    if is_of_a_dhcp_agent(call):
-        print(f"{now:.3f} {call['method']}", flush=True)
+    if message.delivery_info["routing_key"] not in TOPICS:
+        print(f"{now:.4f} told:{call['method']}", flush=True)
+    elif is_of_a_dhcp_agent(call):
+        print(f"{now:.4f} {call['method']}", flush=True)
 
 
-def main(url: str) -> None:
+def main(url: str, host: str) -> None:
     with kombu.Connection(url.replace("rabbit://", "amqp://", 1)) as connection:
         exchange = kombu.Exchange("neutron", type="topic", durable=False, auto_delete=False)
-        bindings = [kombu.binding(exchange, routing_key=topic) for topic in TOPICS]
+        bindings = [kombu.binding(exchange, routing_key=topic) for topic in (*TOPICS, f"dhcp_agent.{host}")]
         queue = kombu.Queue("dhcpcore-bench-calls", bindings=bindings, exclusive=True, auto_delete=True)
         with kombu.Consumer(connection, [queue], callbacks=[tell], no_ack=True):
             print("ready", flush=True)
@@ -46,4 +50,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -131,12 +131,13 @@ class Call(NamedTuple):
 
 
 class Calls:
-    """The calls of all DHCP agents; a context manager (neutron_call_counter.py)."""
+    """The calls of all DHCP agents, and what that of `host` is told; a context manager (neutron_call_counter.py)."""
 
-    def __init__(self, server: ControlPlane) -> None:
+    def __init__(self, server: ControlPlane, host: str = "host-1") -> None:
         program = Path(__file__).with_name("neutron_call_counter.py")
-        self._argv = [str(VENV / "bin/python"), str(program), server.broker.url()]
+        self._argv = [str(VENV / "bin/python"), str(program), server.broker.url(), host]
         self._calls: list[Call] = []
+        self._told: list[Call] = []
         self._log = server.folder / "calls.log"
 
     def __enter__(self) -> Self:
@@ -152,12 +153,17 @@ class Calls:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             at, method = line.split()
-            self._calls.append(Call(float(at), method))
+            kind, _, name = method.rpartition(":")
+            (self._told if kind else self._calls).append(Call(float(at), name))
 
     def since(self, at: float) -> list[Call]:
         """Those made after a moment."""
         assert self._process.poll() is None, self._log.read_text()[-2000:]
         return [call for call in self._calls if call.at >= at]
+
+    def told_since(self, at: float) -> list[Call]:
+        """Notifications after a moment."""
+        return [call for call in self._told if call.at >= at]
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()

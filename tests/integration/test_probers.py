@@ -133,8 +133,8 @@ if hosts.inside():
         """
         with ExitStack() as stack:
             served, calm = (
-                stack.enter_context(ServedNetwork(network(number), SETTINGS, tmp_path / f"{number}"))
-                for number in (0, 1)
+                stack.enter_context(ServedNetwork(network(number), SETTINGS, tmp_path / f"{number}", aside=aside))
+                for number, aside in enumerate((None, "calm"))
             )
             target = Target(name="asked", device=served.bridge, mac=MAC, expected="10.0.0.5")
             control = Target(name="calm", device=calm.bridge, mac=MAC, expected="10.1.0.5", control=True)

@@ -37,9 +37,13 @@ class ServedNetwork:
         network: in wire form, with a DHCP port of `settings`' host.
         settings: the agent's options, by name; paths are set here.
         folder: an empty directory.
+        aside: a short name for the namespace, the bridge and the device on it, instead of those by which an agent on
+            the same host would take the network for its own, and remove it.
     """
 
-    def __init__(self, network: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> None:
+    def __init__(
+        self, network: Mapping[str, Any], settings: Mapping[str, Any], folder: Path, *, aside: str | None = None
+    ) -> None:
         extra = folder / "dnsmasq.conf"
         options = {
             **settings,
@@ -61,9 +65,9 @@ class ServedNetwork:
         (view,) = instance_views(model)
         port = next(port for port in model.ports if port.device_owner == "network:dhcp")
         self.device: DeviceSpec = render_device(view, port, self._settings)
-        self.namespace = self.device.namespace
-        self.bridge = f"brq{model.id[:11]}"
-        self._outer = f"tap{port.id[:11]}"
+        self.namespace = aside or self.device.namespace
+        self.bridge = f"{aside}-br" if aside else f"brq{model.id[:11]}"
+        self._outer = f"{aside}-out" if aside else f"tap{port.id[:11]}"
         self._directory = Path(self._settings.dhcp_confs, view.key.directory)
         self._pids: list[int] = []
         self._model = model
