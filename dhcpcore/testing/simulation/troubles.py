@@ -66,7 +66,7 @@ def kill_process(world: World) -> None:
     network_id = world.network_of(owner)
     seen = world.choices.chance(70)
     if not seen:
-        world.unseen(process.pid)
+        world.deaths.unseen(process.pid)
     eased = seen and process.program == "dnsmasq" and world.is_at_ease(network_id)
     world.laws.damaged(network_id)
     world.tally.deaths += 1

@@ -7,18 +7,15 @@ in `quiet`.  Nothing here depends on the real time, on threads, or on the order 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 import dhcpcore.events as events
 from dhcpcore.errors import AdapterError
 from dhcpcore.model.capabilities import DnsmasqCapabilities, HostCapabilities
 from dhcpcore.model.settings import Settings
-from dhcpcore.model.spec import InstanceKey
-from dhcpcore.observed import ObservedProcess
 from dhcpcore.testing.choices import Choices
 from dhcpcore.testing.clock import MemoryClock
 from dhcpcore.testing.faults import ArmedFault, Faults, SimulatedCrash
@@ -27,10 +24,11 @@ from dhcpcore.testing.host.kernel import Process
 from dhcpcore.testing.server import MemoryServer
 from dhcpcore.testing.server.tables import Tables
 from dhcpcore.testing.simulation.answers import Answers, SimulatedServer
+from dhcpcore.testing.simulation.deaths import Deaths, proxy_network
 from dhcpcore.testing.simulation.lanes import Lanes, Running
 from dhcpcore.testing.simulation.laws import Laws
 from dhcpcore.testing.simulation.neighbour import Neighbour
-from dhcpcore.testing.simulation.parts import MakeAgent, SimulatedParts, SteppedAgent, Watcher
+from dhcpcore.testing.simulation.parts import MakeAgent, SimulatedParts, SteppedAgent
 from dhcpcore.testing.simulation.reference import reference_agent
 from dhcpcore.testing.simulation.tally import Tally
 from dhcpcore.testing.wanted import Judge
@@ -54,24 +52,6 @@ class Slow:
     answered: bool | None = None
 
 
-@define
-class _Watch:
-    """The watcher of one life: pids that it watches."""
-
-    callback: Callable[[ObservedProcess], None]
-    world: World
-    pids: set[int] = field(factory=set)
-
-    def watch(self, process: ObservedProcess) -> None:
-        if process.pid in self.world.host.processes:
-            self.pids.add(process.pid)
-        else:
-            self.world.dead.append(process)
-
-    def close(self) -> None:
-        self.pids.clear()
-
-
 class World:
     """See the module's docstring.
 
@@ -82,7 +62,7 @@ class World:
         frail: a network to which nothing happens on the server, and everything on the host.
         restored: whether the server was ever set back. is_up: whether server and agent are connected.
         slow: calls that will take their time.
-        dead: watched processes that have ended, of which the agent is not told yet.
+        deaths: processes that have ended, and how the agent is told.
         neighbour: the agent on another host, where there is one. make_agent: makes a life of an agent.
         expected: what is yet to be noticed: each is called again and again until it says that it was.
     """
@@ -108,14 +88,12 @@ class World:
         self.backup: Tables | None = None
         self.restored = False
         self.outage: ArmedFault | None = None
-        self.dead: deque[ObservedProcess] = deque()
+        self.deaths = Deaths(self.host)
         self.first_empty: float | None = None
-        self._unseen: set[int] = set()
         self._host_threads = choices.pick((4, 1, 2))
         self.make_agent = make_agent
         self.neighbour: Neighbour | None = None
         self.expected: list[Callable[[], bool]] = []
-        self._watch: _Watch | None = None
         self._bystander: str | None = None
         self.frail: str | None = None
         self._tell_connected = False
@@ -145,12 +123,12 @@ class World:
     @property
     def has_news(self) -> bool:
         """Whether the agent has been told something that it has not taken in."""
-        return self._news or self._tell_connected or bool(self.dead)
+        return self._news or self._tell_connected or bool(self.deaths)
 
     def network_of(self, owner: str) -> str:
         """The network that an instance's directory or a proxy's id belongs to."""
         network_id = owner.rpartition("/")[2]
-        return network_id if network_id in self.agent.state.networks else self._proxy_network(network_id)
+        return network_id if network_id in self.agent.state.networks else proxy_network(self.agent.state, network_id)
 
     def is_at_ease(self, network_id: str) -> bool:
         """Whether nothing keeps the agent from doing at once whatever this network needs."""
@@ -200,8 +178,7 @@ class World:
         self.tally.lives += 1
         sizes = {"report": 1, "server": 4, "host": self._host_threads}
         self.executor = Lanes(sizes, on_submit=self._submitted)
-        self._watch = None
-        self.dead.clear()
+        self.deaths.begin_life()
         rpc = self.server.agent(HOST)
         self.agent = self.make_agent(
             SimulatedParts(
@@ -216,7 +193,7 @@ class World:
                 reporter=self,
                 executor=self.executor,
                 jitter=lambda: self.choices.integer(0, 99) / 100,
-                watcher=self._make_watcher,
+                watcher=self.deaths.make_watcher,
             )
         )
         self._news, self._wake_at = True, None
@@ -304,43 +281,13 @@ class World:
             self._news = True
         if self.expected:
             self.expected = [each for each in self.expected if not each()]
-        while self.dead:
-            process = self.dead.popleft()
+        if self.deaths.tell(self.agent, self.now):
             self._news = True
-            if self._watch is not None:
-                self._watch.callback(process)
-            elif process.program == "dnsmasq":
-                segmentation, _, network_id = process.owner.rpartition("/")
-                key = InstanceKey(network_id=network_id, segmentation=segmentation or None)
-                self.agent.put(events.ProcessDied(key=key, pid=process.pid, at=self.now))
-            else:
-                network_id = self._proxy_network(process.owner)
-                self.agent.put(events.ProxyDied(network_id=network_id, pid=process.pid, at=self.now))
-
-    def unseen(self, pid: int) -> None:
-        """Nobody will notice when this process ends."""
-        self._unseen.add(pid)
-
-    def _make_watcher(self, callback: Callable[[ObservedProcess], None]) -> Watcher:
-        self._watch = _Watch(callback, self)
-        return self._watch
 
     def _ended(self, process: Process) -> None:
-        owner = self.host.owner(process)
         if process.program == "dnsmasq":
-            self.laws.remember(owner or "", process)
-        if process.pid in self._unseen:
-            self._unseen.discard(process.pid)
-        elif owner is not None and (self._watch is None or process.pid in self._watch.pids):
-            self.dead.append(ObservedProcess(program=process.program, owner=owner, pid=process.pid, argv=()))
-        if self._watch is not None:
-            self._watch.pids.discard(process.pid)
-
-    def _proxy_network(self, proxy_id: str) -> str:
-        for record in self.agent.state.networks.values():
-            if record.proxy is not None and record.proxy.proxy_id == proxy_id:
-                return record.id
-        return proxy_id
+            self.laws.remember(self.host.owner(process) or "", process)
+        self.deaths.ended(process)
 
     # -- letting it live ----------------------------------------------------------------------------------------------
 
