@@ -97,7 +97,7 @@ bench-neutron: venv ## both agents on a real Neutron 29, in one run: NETWORKS=50
 test-neutron: venv ## drive the agent with a whole Neutron 29: RabbitMQ, MariaDB, its server (network and apt, once)
 	@.ci/system-tools
 	@.ci/neutron
-	DHCPCORE_NEUTRON=1 $(PY) -m pytest -v --durations=0 -n 2 tests/neutron $(ARGS)
+	DHCPCORE_NEUTRON=1 $(PY) -m pytest -v --durations=0 -n 2 --dist worksteal tests/neutron $(ARGS)
 
 bench-thousand: venv ## the same agent with 1,000 networks: cold start, restarts, a port more on each
 	@.ci/system-tools
