@@ -118,7 +118,8 @@ def test_a_server_that_is_killed(connect: Connect, free_port: int, tmp_path: Pat
         with subprocess.Popen(command) as server:
             try:
                 answer = pool.submit(asked, transport)
-                until(notes.exists, "the call arrives")
+                # Not as soon as the file is there: killed then, the server has not written into it.
+                until(lambda: notes.exists() and notes.read_text() != "", "the call arrives")
                 assert not answer.done()
             finally:
                 server.send_signal(signal.SIGKILL)
