@@ -135,6 +135,45 @@ def test_calls_reports_notifications_and_the_queues_that_neutron_sends_to(site: 
         again.close()
 
 
+def test_a_call_before_the_server_is_there_is_heard_as_soon_as_it_is(broker: RabbitMQ) -> None:
+    """An agent that starts before its server: what was called meanwhile is not waited for until its time is over."""
+    exchange = "begins-later"
+    plugin = MemoryPlugin(MemoryServer())
+    transport = OsloTransport("host-early", transport_url=broker.url, control_exchange=exchange, call_timeout=RESTART)
+    with ExitStack() as made:
+        made.callback(plugin.close)
+        made.callback(_end, transport)
+        calls = made.enter_context(ThreadPoolExecutor())
+        heard = Heard()
+        transport.start(heard)
+        heard.wait_for("connected")
+        early = calls.submit(transport.server.get_active_networks_info)
+        time.sleep(2)
+        assert not early.done()
+        made.enter_context(serving_rpc(plugin, broker.url, exchange))
+        began = time.monotonic()
+        assert list(early.result(RESTART)) == []
+        assert time.monotonic() - began < 20, "it is sent again three times a second"
+
+
+def test_a_call_that_no_server_listens_for_is_over_in_its_time(broker: RabbitMQ) -> None:
+    transport = OsloTransport("host-1", transport_url=broker.url, control_exchange="never-begins", call_timeout=1.5)
+    try:
+        heard = Heard()
+        transport.start(heard)
+        heard.wait_for("connected")
+        with pytest.raises(AdapterError, match=r"was not sent: for 1\.\d+ s no server has listened on q-plugin; does"):
+            transport.server.get_network_info("n")
+    finally:
+        _end(transport)
+
+
+def _end(transport: OsloTransport) -> None:
+    """Close it, and wait for the threads that end later: the broker may end next."""
+    transport.close()
+    until(lambda: "rpc keeper" not in [each.name for each in threading.enumerate()], "its last thread ends")
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_broker_that_goes_and_comes_is_one_loss_and_one_connection(site: Site, how: str) -> None:
     assert site.report() == "new"

@@ -31,6 +31,10 @@ __all__ = ["OsloTransport"]
 
 #: Seconds for `OsloTransport.close`.
 _CLOSING: Final = 0.95
+#: A message that no queue takes comes back at once, instead of being dropped without a word (AMQP's flag `mandatory`).
+_RETURNED: Final = oslo_messaging.TransportOptions(at_least_once=True)
+#: Seconds until it is sent again.
+_AGAIN: Final = 0.3
 #: A network that there is nowhere: the server looks for it, and answers that there is none.
 _NOBODYS: Final = "00000000-0000-0000-0000-000000000000"
 
@@ -132,16 +136,27 @@ class OsloTransport:
         def call(left: float, is_wanted: Callable[[], bool]) -> Any:
             if method.topic != REPORTS:  # those come again by themselves, and soon
                 left = self._proof.wait(name, left)
-            if not is_wanted():
-                # Its caller has been told that its outcome is unknown, and has gone on: a second port, perhaps.
-                raise AdapterError(f"ConnectionError: {name} was not sent: nobody waits for it")
-            client = self._clients[method.topic].prepare(
-                version=method.version, timeout=left, retry=1 if method.again else 0
-            )
-            try:
-                return client.call(context(), name, **method.arguments(arguments, self._host))
-            except Exception as error:
-                raise as_adapter_error(error, name, left) from error
+            until = time.monotonic() + left
+            while True:
+                if not is_wanted():
+                    # Its caller has been told that its outcome is unknown, and has gone on: a second port, perhaps.
+                    raise AdapterError(f"ConnectionError: {name} was not sent: nobody waits for it")
+                client = self._clients[method.topic].prepare(
+                    version=method.version,
+                    timeout=max(0.001, until - time.monotonic()),
+                    retry=1 if method.again else 0,
+                    transport_options=_RETURNED,
+                )
+                try:
+                    return client.call(context(), name, **method.arguments(arguments, self._host))
+                except oslo_messaging.MessageUndeliverable:
+                    # For certain nobody got it: that server has not been there since the broker's start.
+                    if time.monotonic() + _AGAIN >= until:
+                        waited = f"{name} was not sent: for {left:.3g} s no server has listened on {method.topic}"
+                        raise NoAnswer(f"TimeoutError: {waited}; does neutron-rpc-server run?") from None
+                    time.sleep(_AGAIN)
+                except Exception as error:
+                    raise as_adapter_error(error, name, left) from error
 
         began = time.monotonic()
         try:
@@ -156,10 +171,16 @@ class OsloTransport:
 
     def _is_answered(self, seconds: float) -> bool:
         method = METHODS["get_network_info"]
-        client = self._clients[method.topic].prepare(version=method.version, timeout=seconds, retry=1)
+        client = self._clients[method.topic].prepare(
+            version=method.version, timeout=seconds, retry=1, transport_options=_RETURNED
+        )
         try:
             client.call(context(), "get_network_info", **method.arguments({"network_id": _NOBODYS}, self._host))
-        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure):
+        except (
+            oslo_messaging.MessagingTimeout,
+            oslo_messaging.MessageDeliveryFailure,
+            oslo_messaging.MessageUndeliverable,
+        ):
             return False
         except Exception:
             return True  # a refusal is an answer
