@@ -6,8 +6,9 @@ from typing import Final
 
 from mutants.asking import ASKING
 from mutants.mutant import Mutant, unique
+from mutants.reading import READING
 from mutants.rendering import RENDERING
 from mutants.serving import SERVING
 from mutants.simulated import SIMULATED
 
-CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *SERVING, *ASKING, *SIMULATED))
+CATALOGUE: Final[tuple[Mutant, ...]] = unique((*RENDERING, *READING, *SERVING, *ASKING, *SIMULATED))
