@@ -86,10 +86,13 @@ def _fits(reserved: Port, view: InstanceView) -> bool:
 
 
 def _assigned_anyway(subnet_id: str, view: InstanceView) -> bool:
-    """Whether the server gives such an address by itself, or the subnet is none of this instance's."""
+    """Whether the server gives such an address by itself, or the subnet is none of this instance's.
+
+    It does where either mode says that clients form their own (Neutron, ipv6_utils.is_auto_address_subnet).
+    """
     for subnet in view.subnets:
         if subnet.id == subnet_id:
-            return subnet.ipv6_address_mode in (SLAAC, DHCPV6_STATELESS)
+            return not {subnet.ipv6_address_mode, subnet.ipv6_ra_mode}.isdisjoint((SLAAC, DHCPV6_STATELESS))
     return True
 
 
