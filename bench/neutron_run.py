@@ -167,13 +167,13 @@ def main() -> int:
         try:
             results.take(json.loads(options.kept.read_text()))
         except (ValueError, KeyError) as error:
-            parser.error(f"--kept {options.kept}: {error!r}; name another file, or remove it")
+            parser.error(f"--kept {options.kept}: {error}; name another file, or remove it")
 
     def keep() -> None:
         if options.kept is not None:
             # Complete at any moment.
             new = options.kept.with_name(f"{options.kept.name}.new")
-            new.write_text(json.dumps(results.document(), indent=1, sort_keys=True) + "\n")
+            new.write_text(json.dumps(results.document(), indent=1) + "\n")
             new.replace(options.kept)
 
     is_met = False

@@ -32,7 +32,7 @@ from support.site import address, bridge
 #: Seconds without a call, a start of dnsmasq or a word, after which an agent is at rest.
 QUIET: Final = 8.0
 #: Seconds after which something has failed.
-PATIENCE: Final = 900.0
+PATIENCE: Final = 1500.0
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,7 @@ _UNTOUCHED: Final = (
     "times that a dnsmasq read its files",
     "files written",
     "renewals without an answer",
+    "renewals answered after more than 1 s",
 )
 
 
