@@ -68,12 +68,19 @@ class TestOurPort:
         self, modes: tuple[str | None, str | None]
     ) -> None:
         """Without DHCP, too: the server gives it to every port, whoever asks, and an agent that starts anew knows."""
-        v6 = {"cidr": "fd00::/64", "ip_version": 6, "gateway_ip": "fd00::1", "enable_dhcp": False}
-        modes_of = {"ipv6_address_mode": modes[0], "ipv6_ra_mode": modes[1]}
+        v6 = subnet(
+            number=1,
+            cidr="fd00::/64",
+            ip_version=6,
+            gateway_ip="fd00::1",
+            enable_dhcp=False,
+            ipv6_address_mode=modes[0],
+            ipv6_ra_mode=modes[1],
+        )
         script = Script()
         ips = script.own_port().fixed_ips
         own = script.own_port(fixed_ips=(*ips, FixedIP(subnet_id="net-s1", ip_address="fd00::f816:3eff:feff:ff02")))
-        script.server["net"] = network(subnets=(subnet(), subnet(number=1, **v6, **modes_of)), ports=(own,))
+        script.server["net"] = network(subnets=(subnet(), v6), ports=(own,))
         assert "update_dhcp_port" not in [a.kind for plan in script.settle() for a in plan]
 
     def test_a_reserved_port_comes_before_a_new_one(self) -> None:
