@@ -56,7 +56,16 @@ def _server_connected(event: events.ServerConnected, state: AgentState) -> Agent
 
 
 def _settings_changed(event: events.SettingsChanged, state: AgentState) -> AgentState:
-    return _touch_all(evolve(state, settings=event.settings))
+    settings = event.settings
+    state = evolve(state, settings=settings)
+    # Whoever asks for a shorter time does not wait for the end of the longer one.
+    audit = min(state.observation.due, event.at + settings.audit_interval)
+    if audit < state.observation.due:
+        state = evolve(state, observation=evolve(state.observation, due=audit))
+    report = min(state.heartbeat.due, event.at + settings.report_interval)
+    if state.reports and report < state.heartbeat.due < float("inf"):  # infinite: this one reports nothing
+        state = evolve(state, heartbeat=evolve(state.heartbeat, due=report))
+    return _touch_all(state)
 
 
 def _capabilities_changed(event: events.CapabilitiesChanged, state: AgentState) -> AgentState:

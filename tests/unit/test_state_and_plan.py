@@ -322,6 +322,28 @@ def test_changed_settings_reach_every_network() -> None:
     assert [(a.kind, a.network_id) for a in script.plan()] == [("restart", "a"), ("restart", "b")]
 
 
+def test_shorter_intervals_hold_from_the_moment_they_are_read() -> None:
+    """The audit that was due in five minutes by the old settings is due in one by the new."""
+    script = serving(audit_interval=300, report_interval=250)
+    script.now = 5.0
+    script.tell(events.SettingsChanged(settings=evolve(script.settings, audit_interval=60, report_interval=30)))
+    assert not script.plan()
+    script.now = 35.0
+    assert [a.kind for a in script.start()] == ["report_state"]
+    script.now = 65.0
+    assert "observe" in [a.kind for a in script.start()]
+
+
+def test_longer_intervals_put_off_nothing_that_is_due_sooner() -> None:
+    script = serving(audit_interval=60, report_interval=30)
+    script.now = 5.0
+    script.tell(events.SettingsChanged(settings=evolve(script.settings, audit_interval=300, report_interval=250)))
+    script.now = 30.0
+    assert [a.kind for a in script.start()] == ["report_state"]
+    script.now = 75.0
+    assert "observe" in [a.kind for a in script.start()]
+
+
 def test_what_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="not an event: str"):
         fold_event("network_create_end", Script().state)  # type: ignore[arg-type]
