@@ -117,8 +117,9 @@ if hosts.inside():
             assert dnsmasq_pids() == serving
             server.port(networks[0]["id"])
             server.wait_active(networks[0]["id"])
+            reload = f"dnsmasq of {networks[0]['id']}: reload: file host differs"
+            until("our driver has reloaded it", lambda: reload in stock.log, 60, told=lambda: stock.log[-3000:])
             assert dnsmasq_pids() == serving
-            assert f"dnsmasq of {networks[0]['id']}: reload: file host differs" in stock.log
 
 else:
 
