@@ -124,10 +124,17 @@ class _FirstOffer:
         self._thread = threading.Thread(target=self._ask, daemon=True)
 
     def _ask(self) -> None:
+        asked: set[int] = set()
+        due = time.monotonic()
         while not self._end:
-            offer = self._wire.discover(self._mac, seconds=_AGAIN)
-            if offer is not None and offer.kind == OFFER:
-                self._at, self.address = time.monotonic(), offer.address
+            if (now := time.monotonic()) >= due:
+                asked.add(transaction := new_transaction())
+                self._wire.send(discover_frame(self._mac, transaction))
+                due = max(due + _AGAIN, now)
+            # The answer to any of them: a server that is busy answers later than the next is sent.
+            reply = self._wire.receive(max(0.0, due - time.monotonic()))
+            if reply is not None and reply.kind == OFFER and reply.transaction in asked:
+                self._at, self.address = time.monotonic(), reply.address
                 self._came.set()
                 return
 
