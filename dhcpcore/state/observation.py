@@ -162,8 +162,10 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
         spec = known.spec
     pid = process.pid if process is not None else None
     same = known is not None and known.pid in (None, pid)
-    # Somebody edited a file: what dnsmasq has loaded is not what lies there.
-    edited = known is not None and same and (spec.host, spec.opts) != (known.spec.host, known.spec.opts)
+    # Somebody edited a file: what dnsmasq has loaded is not what lies there. So it stays until it was made to load it.
+    edited = (
+        known is not None and same and (known.dirty or (spec.host, spec.opts) != (known.spec.host, known.spec.opts))
+    )
     return ServedInstance(
         spec=spec,
         alive=process is not None,

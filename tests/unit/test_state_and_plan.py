@@ -219,6 +219,21 @@ class TestReload:
         (reload,) = [action for action in script.history if isinstance(action, actions.ReloadInstance)]
         assert not reload.sighup
 
+    def test_sighup_is_avoided_where_an_edited_file_was_seen_before_and_could_not_be_mended(self) -> None:
+        """The first look saw that the file had changed; to the second it is what it was, and loaded it is not."""
+        tagged = port(5, extra_dhcp_opts=(ExtraDhcpOption(opt_name="67", opt_value="pxe.0"),))
+        script = serving(network(ports=(tagged,)))
+        whole = observed(script)
+        (instance,) = whole.instances
+        script.observed = evolve(whole, instances=(evolve(instance, host="# nothing\n"),))
+        script.tell(events.HostObserved(observed=script.observed))
+        (reload,) = script.start()
+        script.fail(reload, reason="the namespace could not be entered")
+        script.now = 60.0
+        script.settle()
+        again = [action for action in script.history if isinstance(action, actions.ReloadInstance)]
+        assert [action.sighup for action in again] == [False, False]
+
     def test_a_setting_overrides(self) -> None:
         assert self._tagged(HostCapabilities(), reload_method="sighup").sighup
 
