@@ -72,7 +72,9 @@ def agent_state(state: AgentState) -> dict[str, object]:
 
 
 def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now: float) -> list[Action]:
-    """Batches of served ports to be reported, those that somebody waits for first.
+    """The next batch of served ports to be reported, those that somebody waits for first.
+
+    One at a time: a server may take seconds for each, and a port that is created meanwhile is in the next one.
 
     Args:
         also: ports found served by this very plan, without anything to be done for them.
@@ -83,11 +85,8 @@ def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now:
         return []
     queue = {port_id: port.urgent for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
     order = sorted(queue, key=lambda port_id: (not queue[port_id], port_id))
-    size = state.settings.ready_ports_batch
-    return [
-        NotifyReady(port_ids=tuple(order[start : start + size]), reasons=("served",))
-        for start in range(0, len(order), size)
-    ]
+    batch = tuple(order[: state.settings.ready_ports_batch])
+    return [NotifyReady(port_ids=batch, reasons=("served",))] if batch else []
 
 
 def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = None) -> dict[str, bool]:

@@ -30,6 +30,21 @@ class TestReady:
         assert [len(batch.port_ids) for batch in batches] == [64, 64, 64, 8]
         assert {p for batch in batches for p in batch.port_ids} == {p.id for p in waiting} | {"net-dhcp"}
 
+    def test_a_port_that_is_created_during_a_long_report_is_in_the_next_batch(self) -> None:
+        """A server takes seconds for each batch; whoever starts a machine then does not wait for all of them."""
+        script = Script()
+        waiting = tuple(port(n, status="DOWN") for n in range(1, 200))
+        script.server["net"] = network(ports=(*waiting, script.own_port()))
+        plan = script.start()
+        while not any(isinstance(action, actions.NotifyReady) for action in plan):
+            script.succeed(*plan.actions)
+            plan = script.start()
+        (first,) = [action for action in plan if isinstance(action, actions.NotifyReady)]
+        script.tell(events.PortCreated(port=port(999, status="DOWN")))
+        script.succeed(*script.start().actions, first)
+        (second,) = [action for action in script.start() if isinstance(action, actions.NotifyReady)]
+        assert second.port_ids[0] == "net-p999"
+
     def test_urgent_ports_come_first(self) -> None:
         script = serving()
         script.tell(events.PortCreated(port=port(9)))
