@@ -7,7 +7,8 @@ The profile is chosen by the environment, because xdist's workers inherit it:
 - DHCPCORE_FUZZ_EXAMPLES, DHCPCORE_FUZZ_UNTIL (fuzz only): examples for each property; the time, in seconds of the
   Unix epoch, after which no further property is begun.
 
-With several workers the longest tests begin first, so that none of them is begun last.
+With several workers the longest tests begin first, so that none of them is begun last, and those that wait for
+something run beside those that compute.
 
 Knows nothing of dhcpcore itself.
 """
@@ -21,7 +22,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+from support.spread import Kind, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,24 +47,38 @@ settings.load_profile(PROFILE)
 _COUNTS: Final = re.compile(r"^ +- (\d+) passing, (\d+) failing, and \d+ invalid test cases", re.MULTILINE)
 
 
-#: Where the long tests are, the longest first.
-_LONG: Final = ("integration", "property", "simulation", "conformance", "reference_server")
+#: Where the long tests are, the longest first, and what they do most of their time.
+_LONG: Final = {
+    "integration": Kind.WAITS,
+    "property": Kind.COMPUTES,
+    "simulation": Kind.COMPUTES,
+    "conformance": Kind.WAITS,
+    "reference_server": Kind.WAITS,
+    "rpc": Kind.WAITS,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: long tests first.
+    """With several workers: long tests first, those that wait beside those that compute (`support.spread`).
 
     A file of the integration tests with one test runs all that is in it on a host of its own, so that test is long.
-    A worker with nothing left takes from the end of another's list (``--dist worksteal``), where the short ones are.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (_folder(item), tests[item.path]))
+        folders = list(_LONG)
+        items.sort(key=lambda item: (_place(folders, item), tests[item.path]))
+        items[:] = spread([(item, _kind(item), item.path) for item in items], workers, os.cpu_count() or 1)
 
 
-def _folder(item: pytest.Item) -> int:
+def _place(folders: list[str], item: pytest.Item) -> int:
     name = item.path.parent.name
-    return _LONG.index(name) if name in _LONG else len(_LONG)
+    return folders.index(name) if name in folders else len(folders)
+
+
+def _kind(item: pytest.Item) -> Kind:
+    if (kind := _LONG.get(item.path.parent.name)) is not None:
+        return kind
+    return Kind.COMPUTES if is_hypothesis_test(getattr(item, "obj", None)) else Kind.SHORT
 
 
 def examples_in(statistics: str) -> int:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: With what the copied conftest.py imports.
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
 PROPERTIES = """
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -33,7 +36,7 @@ def test_the_tally_counts_examples(tmp_path: Path) -> None:
     (tmp_path / "test_properties.py").write_text(PROPERTIES)
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
-        env=os.environ | {"DHCPCORE_HYPOTHESIS_PROFILE": "default", "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
+        env=ENVIRONMENT | {"DHCPCORE_HYPOTHESIS_PROFILE": "default", "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -45,7 +48,10 @@ def test_the_tally_counts_examples(tmp_path: Path) -> None:
 
 
 def test_with_several_workers_the_long_tests_begin_first(tmp_path: Path) -> None:
-    """Those of one file stay together, in their order; without workers all is as pytest has it."""
+    """Those of one file stay together, in their order; without workers all is as pytest has it.
+
+    This is what one worker has; how several share the tests is in test_spread.py.
+    """
     shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path)
     two = "def test_2(): pass\n\ndef test_1(): pass\n"
     for file, text in {
@@ -67,9 +73,9 @@ def test_with_several_workers_the_long_tests_begin_first(tmp_path: Path) -> None
         "--rootdir",
         str(tmp_path),
     ]
-    plain = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+    plain = {name: value for name, value in ENVIRONMENT.items() if name != "PYTEST_XDIST_WORKER_COUNT"}
     told = []
-    for environment in (plain, plain | {"PYTEST_XDIST_WORKER": "gw0"}):
+    for environment in (plain, plain | {"PYTEST_XDIST_WORKER_COUNT": "1"}):
         ran = subprocess.run(
             [*command, str(tmp_path)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
