@@ -61,7 +61,9 @@ def _look_at_marks(state: AgentState, action: actions.NotifyReady) -> AgentState
     """Networks beside whose files a mark names ports: it may have become needless."""
     reporting = state.ready.reporting
     for network_id in {reporting[port_id].network_id for port_id in action.port_ids if port_id in reporting}:
-        if unreported(state.record(network_id).served.values()):
+        record = state.record(network_id)
+        # Where a reload is held back, that looks: a look before it would be taken for news in a burst.
+        if unreported(record.served.values()) and (record.pace is None or not record.pace.waited):
             state = touch(state, network_id)
     return state
 
