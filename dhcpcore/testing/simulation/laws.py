@@ -6,7 +6,6 @@ takes an exception inside an adapter for the adapter's).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dhcpcore.model.port import Port
@@ -29,9 +28,12 @@ _LARGEST_BATCH: Final = 64
 Answered = tuple[str, frozenset[str]]
 
 
-def answered(port: Mapping[str, Any]) -> Answered:
-    """What a client of a port is answered with, in the wire's form of it."""
-    return port["mac_address"], frozenset(ip["ip_address"] for ip in port["fixed_ips"])
+def answered(world: World, port_id: str) -> Answered:
+    """What a client of a port is answered with: on subnets without DHCP nobody is."""
+    tables = world.server.tables
+    port = tables.ports[port_id]
+    addresses = (ip["ip_address"] for ip in port["fixed_ips"] if tables.subnets[ip["subnet_id"]]["enable_dhcp"])
+    return port["mac_address"], frozenset(addresses)
 
 
 class Laws:
@@ -142,8 +144,8 @@ class Laws:
 
     def _on_ready(self, port_ids: list[str]) -> None:
         world = self._world
-        ports = world.server.tables.ports
-        self.reported.update({port_id: answered(ports[port_id]) for port_id in port_ids if port_id in ports})
+        there = [port_id for port_id in port_ids if port_id in world.server.tables.ports]
+        self.reported.update({port_id: answered(world, port_id) for port_id in there})
         if len(port_ids) > _LARGEST_BATCH:
             self._violations.append(f"{len(port_ids)} ports in one report")
         for process in world.host.processes.values():

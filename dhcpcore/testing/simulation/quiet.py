@@ -129,8 +129,8 @@ def _check_ports(world: World, instances: list[InstanceSpec]) -> None:
 def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     """Every bound port that is served has been reported: none waits for DHCP.
 
-    One that is ACTIVE may wait where a backup was restored, and where it was changed and changed back while no agent
-    ran: nothing that the server says tells that it does.
+    One that is ACTIVE may wait where a backup was restored, and where clients are answered as when it was reported
+    last, it was changed and changed back while no agent ran: nothing that the server says tells that it does.
     """
     ranges = {
         subnet.id
@@ -141,7 +141,9 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     }
     for port_id in sorted(world.server.tables.awaiting_dhcp):
         port = world.server.tables.ports[port_id]
-        if port["status"] == "ACTIVE" and (world.restored or world.laws.reported.get(port_id) == answered(port)):
+        if port["status"] == "ACTIVE" and (
+            world.restored or world.laws.reported.get(port_id) == answered(world, port_id)
+        ):
             continue
         if port["binding:host_id"] and any(ip["subnet_id"] in ranges for ip in port["fixed_ips"]):
             raise AssertionError(f"port {port_id} is served and bound, and was never reported")
