@@ -132,7 +132,7 @@ def action_succeeded(event: events.ActionSucceeded, state: AgentState) -> AgentS
         case actions.ReportState():
             return _reported(state, result if isinstance(result, str) else None, event.at)
         case actions.NotifyReady():
-            return notified(state, action)
+            return notified(state, action, event.at)
         case actions.ClaimAction():
             return claimed(state, action, result if isinstance(result, Port) else None, event.at)
         case _:

@@ -47,9 +47,9 @@ def ready_by_instance(state: AgentState, plan: actions.Plan) -> AgentState:
     return state
 
 
-def notified(state: AgentState, action: actions.NotifyReady) -> AgentState:
+def notified(state: AgentState, action: actions.NotifyReady, at: float) -> AgentState:
     """These ports were reported."""
-    state = _look_at_marks(state, action)
+    state = _look_at_marks(state, action, at)
     reporting = state.ready.reporting
     for port_id in action.port_ids:
         if port_id in reporting:
@@ -57,13 +57,14 @@ def notified(state: AgentState, action: actions.NotifyReady) -> AgentState:
     return evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
 
 
-def _look_at_marks(state: AgentState, action: actions.NotifyReady) -> AgentState:
+def _look_at_marks(state: AgentState, action: actions.NotifyReady, at: float) -> AgentState:
     """Networks beside whose files a mark names ports: it may have become needless."""
     reporting = state.ready.reporting
     for network_id in {reporting[port_id].network_id for port_id in action.port_ids if port_id in reporting}:
         record = state.record(network_id)
-        # Where a reload is held back, that looks: a look before it would be taken for news in a burst.
-        if unreported(record.served.values()) and (record.pace is None or not record.pace.waited):
+        # Where a reload is held back the network is looked at when it may begin; before that it would be taken for news.
+        held_back = record.pace is not None and record.pace.waited and at < record.pace.until
+        if unreported(record.served.values()) and not held_back:
             state = touch(state, network_id)
     return state
 
@@ -126,7 +127,7 @@ def not_notified(state: AgentState, action: actions.NotifyReady, event: events.A
     """These ports could not be reported; those that are still served are tried again."""
     ready = state.ready
     queue, reporting = ready.queue, ready.reporting
-    state = _look_at_marks(state, action)
+    state = _look_at_marks(state, action, event.at)
     # A server that will never take reports is not told again; its ports have no provisioning block either.
     again = event.retryable and event.fault != "unsupported"
     there: dict[str, set[str]] = {}

@@ -129,8 +129,8 @@ def _check_ports(world: World, instances: list[InstanceSpec]) -> None:
 def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     """Every bound port that is served has been reported: none waits for DHCP.
 
-    One that is ACTIVE may wait where a backup was restored, and where clients are answered as when it was reported
-    last, it was changed and changed back while no agent ran: nothing that the server says tells that it does.
+    One that is ACTIVE may wait where a backup was restored, and where it is answered as it was when it was reported
+    last: it was changed and changed back while no agent ran, and nothing that the server says tells that.
     """
     ranges = {
         subnet.id
