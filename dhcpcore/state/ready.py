@@ -62,7 +62,7 @@ def _look_at_marks(state: AgentState, action: actions.NotifyReady, at: float) ->
     reporting = state.ready.reporting
     for network_id in {reporting[port_id].network_id for port_id in action.port_ids if port_id in reporting}:
         record = state.record(network_id)
-        # Where a reload is held back the network is looked at when it may begin; before that it would be taken for news.
+        # Where a reload is held back the network is looked at when that may begin; before it would be taken for news.
         held_back = record.pace is not None and record.pace.waited and at < record.pace.until
         if unreported(record.served.values()) and not held_back:
             state = touch(state, network_id)
