@@ -162,12 +162,13 @@ class ReleaseDhcpPort(PortAction):
     """Give every port with this device id back to the server.
 
     Attributes:
+        device_id: None where another instance serves on that port by now: only what is left of this one goes.
         directory: of an instance that was disabled: what is left of it goes when the server has its port. None: it
             serves on.
     """
 
     kind: ClassVar[str] = "release_dhcp_port"
-    device_id: str
+    device_id: str | None
     directory: str | None = None
 
 

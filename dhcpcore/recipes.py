@@ -282,7 +282,8 @@ def _disable(action: actions.DisableInstance) -> Recipe[None]:
 
 def _give_back(action: actions.ReleaseDhcpPort) -> Recipe[None]:
     try:
-        yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+        if action.device_id is not None:
+            yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
     except AdapterError as error:
         # The network went, and its ports with it. Where it is wanted, the claim that follows is told so too.
         if _fault(error) != "network_not_found":

@@ -102,6 +102,11 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
             actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
     owed = {key: own_id for key, own_id in record.owed.items() if key not in keys and own_id not in kept}
     actions.extend(_give_back(state, record, owed, actions, "its segment is gone, or has no subnet with DHCP", now))
+    # Another instance serves on the port that it owed; what told of that goes.
+    taken_over = {key for key, own_id in record.owed.items() if key not in keys and own_id in kept}
+    for key in sorted(taken_over, key=lambda key: key.directory):
+        if f"claim:{key.directory}" not in state.in_flight:
+            actions.append(evolve(_release(state, key, "", "another instance serves on its port"), device_id=None))
     right: list[InstanceView] = []
     taken: set[str] = set()
     serving: list[Action] = []
@@ -245,7 +250,7 @@ def _give_back(
 
 def _release(state: AgentState, key: InstanceKey, own_id: str, reason: str) -> ReleaseDhcpPort:
     directory = f"{state.settings.confs_dir}/{key.directory}"
-    reasons = (f"nobody serves on it: {reason}",)
+    reasons = (f"it serves no more: {reason}",)
     return ReleaseDhcpPort(key=key, device_id=own_id, directory=directory, reasons=reasons)
 
 

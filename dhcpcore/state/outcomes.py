@@ -181,9 +181,11 @@ def _done_on_host(
             if action.device_id is not None:
                 record = evolve(record, owed=record.owed.set(action.key, action.device_id))
         case actions.ReleaseDhcpPort():
-            record = released(record, action.device_id)
-            owed = {key: device_id for key, device_id in record.owed.items() if device_id != action.device_id}
-            record = evolve(record, owed=Map(owed))
+            if action.device_id is not None:
+                record = released(record, action.device_id)
+            owed = record.owed.items()
+            left = {key: own_id for key, own_id in owed if own_id != action.device_id and key != action.key}
+            record = evolve(record, owed=Map(left))
             if record.desired is not None and action.key in record.claim_retry:
                 # Its address may be what a claim waits for.
                 record = evolve(record, claim_retry=record.claim_retry.delete(action.key))

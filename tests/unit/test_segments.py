@@ -62,6 +62,29 @@ class TestSegments:
         assert "remove_namespace" not in kinds
         assert {key.directory for key in script.record().served} == {"7/net"}
 
+    def test_what_is_left_of_one_goes_where_the_whole_network_took_its_port_over(self) -> None:
+        """A flat segment's port has the device id of the whole network's: it is not given back, nor kept in mind."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        flat = InstanceKey(network_id="net", segmentation="None")
+        (own_id,) = {port.device_id for port in script.server["net"].ports if not port.device_id.endswith("-7")}
+        script.change(subnets=(), segments=(), ports=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        disables = script.start().actions
+        # Created again with its id, and not routed, while they are under way.
+        script.change(subnets=(subnet(),), ports=(script.own_port(),))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        script.succeed(*disables)
+        assert script.record().owed[flat] == own_id
+        script.settle()
+        released = [action for action in script.history if isinstance(action, actions.ReleaseDhcpPort)]
+        assert [(action.key, action.device_id) for action in released if action.key == flat] == [(flat, None)]
+        assert not script.record().owed
+        assert script.server["net"].ports == (script.own_port(),)
+
     def test_those_that_stay_are_not_started_again_when_others_go(self) -> None:
         """Launchpad 2051729: what happened to one segment reached the others."""
         script = Script()
