@@ -7,6 +7,7 @@ from dhcpcore.errors import DhcpCoreError
 from dhcpcore.plan.network import held_back, plan_network
 from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server, served_ports
 from dhcpcore.state.agent import AgentState
+from dhcpcore.state.records import ReadyPort
 
 __all__ = ["next_due", "plan_sync"]
 
@@ -28,7 +29,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
     partly: list[str] = []
     paced: dict[str, float] = {}
     unplanned: list[Unplanned] = []
-    ready: dict[str, bool] = {}
+    ready: dict[str, ReadyPort] = {}
     for network_id in examined:
         record = state.networks.get(network_id)
         if record is None:

@@ -16,6 +16,7 @@ from dhcpcore.model.spec import DeviceSpec, InstanceSpec
 from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.readback import stale_leases
+from dhcpcore.state.observation import MISSING
 from dhcpcore.state.records import ServedInstance
 
 ALL_FILES = ("host", "addn_hosts", "opts")
@@ -26,6 +27,9 @@ def change(
 ) -> Action | None:
     """The one action that brings what is served to `spec`; None when nothing has to be done."""
     if served is None:
+        return EnableInstance(key=spec.key, spec=spec, reasons=("not served yet",))
+    if not served.alive and served.spec.view is None and served.spec.host == MISSING:
+        # Somebody began to serve it, and came to no file: nobody was ever told of its ports.
         return EnableInstance(key=spec.key, spec=spec, reasons=("not served yet",))
     wrong = _must_restart(served, spec)
     if not served.alive:

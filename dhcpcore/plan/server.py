@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nsmallest
 
 from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
 from dhcpcore.model.spec import InstanceView
 from dhcpcore.state.agent import AgentState
-from dhcpcore.state.records import NetworkRecord
+from dhcpcore.state.records import NetworkRecord, ReadyPort
 
 AGENT_TYPE = "DHCP agent"
 BINARY = "neutron-dhcp-agent"
@@ -71,7 +72,7 @@ def agent_state(state: AgentState) -> dict[str, object]:
     return payload
 
 
-def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now: float) -> list[Action]:
+def plan_ready(state: AgentState, also: dict[str, ReadyPort], leaving: set[str], now: float) -> list[Action]:
     """The next batch of served ports to be reported, those that somebody waits for first.
 
     One at a time: a server may take seconds for each, and a port that is created meanwhile is in the next one.
@@ -83,14 +84,20 @@ def plan_ready(state: AgentState, also: dict[str, bool], leaving: set[str], now:
     ready = state.ready
     if "notify_ready" in state.in_flight or (ready.retry is not None and ready.retry.not_before > now):
         return []
-    queue = {port_id: port.urgent for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
-    order = sorted(queue, key=lambda port_id: (not queue[port_id], port_id))
-    batch = tuple(order[: state.settings.ready_ports_batch])
-    return [NotifyReady(port_ids=batch, reasons=("served",))] if batch else []
+    # One that was in a report that failed comes after all others, and with fewer: it may be what the server fails at.
+    # Network by network, so that few are looked at after each report.
+    queue = {port_id: port for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
+    if not queue:
+        return []
+    size = state.settings.ready_ports_batch
+    order = ((port.failures, not port.urgent, port.network_id, port_id) for port_id, port in queue.items())
+    first = nsmallest(size, order)
+    batch = first[: max(1, size >> first[0][0])]
+    return [NotifyReady(port_ids=tuple(port_id for *_, port_id in batch), reasons=("served",))]
 
 
-def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = None) -> dict[str, bool]:
-    """Ports of a network that wait to be reported and may be; True where somebody waits for them.
+def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = None) -> dict[str, ReadyPort]:
+    """Ports of a network that wait to be reported and may be.
 
     Args:
         views: the instances that serve what they should: only ports with an address on one of their subnets. None: all.
@@ -100,7 +107,7 @@ def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = N
     awaiting = record.awaiting_ready
     subnets = None if views is None else {subnet.id for view in views for subnet in view.subnets}
     return {
-        port.id: awaiting[port.id]
+        port.id: ReadyPort(network_id=record.id, urgent=awaiting[port.id])
         for port in record.desired.ports
         if port.id in awaiting and (subnets is None or any(ip.subnet_id in subnets for ip in port.fixed_ips))
     }

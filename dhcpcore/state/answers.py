@@ -17,7 +17,7 @@ from dhcpcore.model.port import Port
 from dhcpcore.state.agent import AgentState, need_fetch, put
 from dhcpcore.state.missing import judge_missing
 from dhcpcore.state.notifications import drop_desired, news
-from dhcpcore.state.ports import index_addresses, is_ours, replace_ports, served_otherwise
+from dhcpcore.state.ports import index_addresses, is_ours, may_wait, replace_ports, served_otherwise
 from dhcpcore.state.records import NetworkRecord, backoff, unreported
 
 
@@ -103,7 +103,7 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
             awaiting = awaiting.set(port.id, False)
         elif port.status == "ACTIVE" and port.id not in left:
             continue
-        elif port.id in left or (starts and before is None) or port.is_bound or port.binding_host_id is None:
+        elif port.id in left or (starts and before is None) or may_wait(port):
             awaiting = awaiting.set(port.id, False)
     now = news(answered(record, sent_seq))
     if merged is not known:

@@ -150,7 +150,6 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
         awaiting = awaiting.set(port.id, True)
     elif known is not None and served_otherwise(known, port) and port.id not in awaiting:
         awaiting = awaiting.set(port.id, False)  # our own is waited for as any other, and nobody waits for that
-    record = evolve(record, awaiting_ready=awaiting)
     holders = {record.addresses.get(ip.ip_address, port.id) for ip in port.fixed_ips} - {port.id}
     if holders:
         # Another port holds the address: one of the two is stale, only the server knows which (Launchpad 1645835).
@@ -159,7 +158,7 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
         # The news of its subnet was lost, or is late: nothing could be served to it, and it would be reported as ready.
         return put(state, need_fetch(record, state.seq, f"port {port.id} is on a subnet that is not known"))
     state = _touched_port(state, port.id)
-    return put(state, with_port(record, port, position, known))
+    return put(state, with_port(evolve(record, awaiting_ready=awaiting), port, position, known))
 
 
 def _touched_port(state: AgentState, port_id: str) -> AgentState:

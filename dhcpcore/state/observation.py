@@ -12,6 +12,7 @@ from immutables import Map
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProxy
 from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
+from dhcpcore.state.ports import may_wait
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, unreported
 
 #: Stands for a file that does not exist: no rendered file can be equal to it.
@@ -115,6 +116,10 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
         # Of another life of the agent's, or of an action of this one that failed after it had written the mark.
         left = unreported(served.values()) - unreported(record.served.values())
         awaiting = awaiting.update({port.id: False for port in record.desired.ports if port.id in left - {*awaiting}})
+        if not record.served and served:
+            # Heard of before it was known that all is served already: of those only what the server may wait for.
+            waits = left | {port.id for port in record.desired.ports if port.status != "ACTIVE" and may_wait(port)}
+            awaiting = Map({port_id: urgent for port_id, urgent in awaiting.items() if urgent or port_id in waits})
     return evolve(
         record,
         served=served,

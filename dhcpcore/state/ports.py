@@ -36,16 +36,19 @@ def own_ports(state: AgentState, network: Network) -> dict[InstanceKey, str]:
     return found
 
 
+def may_wait(port: Port) -> bool:
+    """Whether the server may wait for a port that is not ACTIVE: for one that is bound, or of which it does not say."""
+    return port.is_bound or port.binding_host_id is None
+
+
 def served_otherwise(before: Port, port: Port) -> bool:
     """Whether the server would have sent a notification for this: then it may wait for the port to be ready again.
 
     Whatever its status: a new address or MAC address blocks the port's provisioning at once (ml2, update_port), while
     the port stays ACTIVE until its layer 2 agent asks about it.  Not reported, it would not leave BUILD after that.
-    Two changes of which none was heard of may have made the port what it was before.
     """
     return port is not before and (
-        port.revision_number > before.revision_number + 1
-        or port.mac_address != before.mac_address
+        port.mac_address != before.mac_address
         # In whichever order they are told.
         or set(port.fixed_ips) != set(before.fixed_ips)
         or set(port.extra_dhcp_opts) != set(before.extra_dhcp_opts)

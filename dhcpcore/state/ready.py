@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from attrs import evolve
 
 import dhcpcore.actions as actions
@@ -9,6 +12,9 @@ import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceView
 from dhcpcore.state.agent import AgentState, put, touch
 from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure, unreported
+
+#: Failures that are counted of a port: by then it is reported alone.
+_MOST_FAILURES: Final = 12
 
 
 def report_started(state: AgentState, action: actions.NotifyReady) -> AgentState:
@@ -49,22 +55,29 @@ def ready_by_instance(state: AgentState, plan: actions.Plan) -> AgentState:
 
 def notified(state: AgentState, action: actions.NotifyReady, at: float) -> AgentState:
     """These ports were reported."""
-    state = _look_at_marks(state, action, at)
-    reporting = state.ready.reporting
+    reporting, networks = state.ready.reporting, set[str]()
     for port_id in action.port_ids:
         if port_id in reporting:
+            networks.add(reporting[port_id].network_id)
             reporting = reporting.delete(port_id)
-    return evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
+    state = evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
+    return _look_at_marks(state, networks, at)
 
 
-def _look_at_marks(state: AgentState, action: actions.NotifyReady, at: float) -> AgentState:
-    """Networks beside whose files a mark names ports: it may have become needless."""
-    reporting = state.ready.reporting
-    for network_id in {reporting[port_id].network_id for port_id in action.port_ids if port_id in reporting}:
+def waits(state: AgentState, record: NetworkRecord, port_ids: Iterable[str]) -> bool:
+    """Whether any of these ports of a network has still to be served, or to be reported, or is being reported."""
+    known = (record.awaiting_ready, state.ready.queue, state.ready.reporting)
+    return any(port_id in ports for port_id in port_ids for ports in known)
+
+
+def _look_at_marks(state: AgentState, network_ids: Iterable[str], at: float) -> AgentState:
+    """The next plan looks at networks beside whose files a mark names ports of which none waits any more."""
+    for network_id in network_ids:
         record = state.record(network_id)
         # Where a reload is held back the network is looked at when that may begin; before it would be taken for news.
         held_back = record.pace is not None and record.pace.waited and at < record.pace.until
-        if unreported(record.served.values()) and not held_back:
+        marked = unreported(record.served.values())
+        if marked and not held_back and not waits(state, record, marked):
             state = touch(state, network_id)
     return state
 
@@ -90,12 +103,12 @@ def ready_with(state: AgentState, record: NetworkRecord, view: InstanceView | No
 def still_to_report(state: AgentState, record: NetworkRecord, action: actions.ApplyAction) -> NetworkRecord:
     """`record` in which the ports that an action left the ids of wait for being reported, if nothing else knows them.
 
-    Nothing does where the instance was last changed in another life of the agent's.
+    Nothing does where the instance was last changed in another life of the agent's, and where nobody served before.
     """
-    ready, awaiting = state.ready, record.awaiting_ready
+    awaiting = record.awaiting_ready
     there = {port.id for port in record.desired.ports} if record.desired is not None and action.unreported else set()
     for port_id in action.unreported or ():
-        if port_id in there and not any(port_id in known for known in (awaiting, ready.queue, ready.reporting)):
+        if port_id in there and not waits(state, record, (port_id,)):
             awaiting = awaiting.set(port_id, False)
     return record if awaiting is record.awaiting_ready else evolve(record, awaiting_ready=awaiting)
 
@@ -127,7 +140,6 @@ def not_notified(state: AgentState, action: actions.NotifyReady, event: events.A
     """These ports could not be reported; those that are still served are tried again."""
     ready = state.ready
     queue, reporting = ready.queue, ready.reporting
-    state = _look_at_marks(state, action, event.at)
     # A server that will never take reports is not told again; its ports have no provisioning block either.
     again = event.retryable and event.fault != "unsupported"
     there: dict[str, set[str]] = {}
@@ -141,6 +153,8 @@ def not_notified(state: AgentState, action: actions.NotifyReady, event: events.A
             ports = record.desired.ports if record.desired is not None and record.served else ()
             there[record.id] = {each.id for each in ports}
         if again and port_id in there[record.id] and port_id not in record.awaiting_ready:
-            queue = queue.set(port_id, port)
+            failed = event.fault != "skipped"
+            queue = queue.set(port_id, evolve(port, failures=min(port.failures + failed, _MOST_FAILURES)))
     retry = ready.retry if event.fault == "skipped" else after_failure(state.settings, ready.retry, event)
-    return evolve(state, ready=evolve(ready, queue=queue, reporting=reporting, retry=retry))
+    state = evolve(state, ready=evolve(ready, queue=queue, reporting=reporting, retry=retry))
+    return state if again else _look_at_marks(state, there, event.at)

@@ -50,10 +50,15 @@ class FetchNeed:
 
 @frozen(kw_only=True)
 class ReadyPort:
-    """A served port to be reported; `urgent` where somebody waits for it."""
+    """A served port to be reported.
+
+    Attributes:
+        urgent: somebody waits for it. failures: how many reports that it was in have failed.
+    """
 
     network_id: str
     urgent: bool
+    failures: int = 0
 
 
 @frozen(kw_only=True)

@@ -45,6 +45,33 @@ class TestReady:
         (second,) = [action for action in script.start() if isinstance(action, actions.NotifyReady)]
         assert second.port_ids[0] == "net-p999"
 
+    def test_a_port_that_the_server_fails_at_keeps_no_other_waiting(self) -> None:
+        """A report that failed is halved, and comes after all others, until the one port is told alone."""
+        script = Script()
+        script.server["net"] = network(ports=(*(port(n, status="DOWN") for n in range(1, 202)), script.own_port()))
+        reported: set[str] = set()
+        for _ in range(200):
+            plan = script.start()
+            for action in plan:
+                if isinstance(action, actions.NotifyReady):
+                    if "net-p100" in action.port_ids:
+                        script.fail(action, fault="error")
+                        continue
+                    reported.update(action.port_ids)
+                script.succeed(action)
+            if not plan:
+                script.now += 30.0
+            if len(reported) == 201:
+                break
+        assert reported == {f"net-p{n}" for n in range(1, 202)} - {"net-p100"} | {"net-dhcp"}
+
+    def test_a_port_of_which_only_a_stale_or_early_notice_came_is_not_reported_before_it_is_served(self) -> None:
+        """The news of its subnet is late: it is served as it was, and the server is asked."""
+        script = serving(network(ports=(port(5), port(6))))
+        moved = port(5, fixed_ips=(FixedIP(subnet_id="net-s9", ip_address="10.9.0.5"),), revision_number=2)
+        script.tell(events.PortUpdated(port=moved))
+        assert [action.kind for action in script.start()] == ["fetch_network"]
+
     def test_urgent_ports_come_first(self) -> None:
         script = serving()
         script.tell(events.PortCreated(port=port(9)))
@@ -132,15 +159,6 @@ class TestReadyWithoutANotification:
             "notify_ready",
             "forget_unreported",
         ]
-        assert _reported(script) == {"net-p5"}
-
-    def test_a_port_that_was_changed_and_changed_back_unheard_is_reported(self) -> None:
-        """Nothing differs but the count of its changes, and the server waits."""
-        script = serving(network(ports=(port(5), port(6))))
-        script.change(ports=(port(5, revision_number=3), port(6, revision_number=2), script.own_port()))
-        script.tell(events.ResyncRequested(reason="the connection was lost"))
-        script.now = 10.0
-        assert [a.kind for plan in script.settle() for a in plan] == ["fetch_networks", "notify_ready"]
         assert _reported(script) == {"net-p5"}
 
     def test_a_port_that_is_only_told_otherwise_is_not_reported(self) -> None:

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from dhcpcore import actions, events
 from dhcpcore.model.port import FixedIP, Port
-from dhcpcore.observed import UNREPORTED_MARK, ObservedHost
+from dhcpcore.observed import UNREPORTED_MARK, ObservedHost, ObservedInstance
 from dhcpcore.recipes import Call, follow, recipe
 from support.as_served import observed
 from support.script import Script, dhcp_port, network, port, serving, subnet
@@ -178,6 +178,40 @@ def test_an_instance_that_is_enabled_has_its_active_ports_reported_too() -> None
     assert enable.unreported == ("net-dhcp", "net-p5")
     assert _reported(script) == {"net-dhcp", "net-p5", "net-p6"}
     assert _mark(script) == ()
+
+
+def test_a_network_that_is_wanted_again_while_it_is_disabled_has_all_its_ports_reported() -> None:
+    """Those that are not bound, too: the server tells nobody when it binds one."""
+    script = serving(network(ports=(port(5),)))
+    script.tell(events.NetworkDeleted(network_id="net"))
+    plan = script.start()
+    script.change(ports=(port(5), port(7, status="DOWN", binding_host_id="", binding_vif_type="unbound")))
+    script.tell(events.ResyncRequested(reason="asked"))
+    script.now = 10.0
+    script.succeed(*script.start().actions)
+    script.succeed(*plan.actions)
+    script.settle()
+    assert _reported(script) >= {"net-p5", "net-p7"}
+
+
+def test_one_that_a_killed_agent_had_only_made_a_directory_for_is_enabled() -> None:
+    """Nobody was told of its ports, and no file tells which of them it had begun to serve."""
+    before = serving(network(ports=(port(5), port(7, status="DOWN", binding_host_id="", binding_vif_type="unbound"))))
+    script = Script()
+    script.server = dict(before.server)
+    (instance,) = observed(before).instances
+    bare = ObservedInstance(key=instance.key, directory=instance.directory)
+    script.observed = ObservedHost(instances=(bare,), namespaces=("qdhcp-net",))
+    script.settle()
+    assert "enable" in [action.kind for action in script.history]
+    assert _reported(script) == {"net-dhcp", "net-p5", "net-p7"}
+
+
+@pytest.mark.parametrize("hears_first", [False, True])
+def test_over_what_is_served_already_an_unbound_port_is_not_reported(hears_first: bool) -> None:
+    """Whichever comes first, the server's answer or the look at the host."""
+    before = serving(network(ports=(port(5), port(7, status="DOWN", binding_host_id="", binding_vif_type="unbound"))))
+    assert _reported(_restarted(before, mark=(), hears_first=hears_first)) == set()
 
 
 def test_what_was_enabled_by_a_life_that_ended_before_it_reported_is_reported_by_the_next_and_then_forgotten() -> None:

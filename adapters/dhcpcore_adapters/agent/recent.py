@@ -12,7 +12,16 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from dhcpcore import ActionSucceeded, AgentState, Event, PlanStarted, describe_action, describe_event, event_networks
+from dhcpcore import (
+    ActionFailed,
+    ActionSucceeded,
+    AgentState,
+    Event,
+    PlanStarted,
+    describe_action,
+    describe_event,
+    event_networks,
+)
 from dhcpcore.actions import ForgetUnreported, NotifyReady, ReportState
 
 #: Entries of one network, and of all together.
@@ -33,7 +42,7 @@ class _Entry:
 
 
 def _is_report(event: Event) -> bool:
-    return isinstance(event, ActionSucceeded) and isinstance(event.action, NotifyReady)
+    return isinstance(event, ActionSucceeded | ActionFailed) and isinstance(event.action, NotifyReady)
 
 
 class Recent:

@@ -130,7 +130,7 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     """Every bound port that is served has been reported: none waits for DHCP.
 
     One that is ACTIVE may wait where a backup was restored, and where it is answered as it was when it was reported
-    last: it was changed and changed back while no agent ran, and nothing that the server says tells that.
+    last: it was changed and changed back while nobody listened, and nothing that the server says tells that.
     """
     ranges = {
         subnet.id
