@@ -87,6 +87,7 @@ class Process:
         leases: the lines of its leases, by address; leases_file: the inode it writes them to.
         served: MAC addresses of clients it has answered.
         version: of the program that it runs, of a dnsmasq; the installed one may be another by now.
+        installed: the number of the installation that its program is of (`MemoryHost.installed`).
         owner: whose it is, once `MemoryHost.owner` was asked: a command line never changes.
     """
 
@@ -103,6 +104,7 @@ class Process:
     served: set[str] = field(factory=set)
     owner: tuple[str | None] | None = None
     version: tuple[int, int] | None = None
+    installed: int = 0
 
     def option(self, name: str) -> str | None:
         """The value of ``--name=value`` on its command line, the last one."""

@@ -59,6 +59,8 @@ class MemoryHost:
         self.faults = Faults() if faults is None else faults
         self.dhcp_confs = dhcp_confs
         self.dnsmasq_version = dnsmasq_version
+        #: How often another dnsmasq was installed: a file of the same version is another file all the same.
+        self.installed = 0
         self.disk = MemoryDisk()
         self.namespaces: dict[str, Namespace] = {}
         self.dangling: set[str] = set()
@@ -147,6 +149,11 @@ class MemoryHost:
         """Address to line, of the leases that a live instance holds in memory."""
         return {address: line for process in self.dnsmasqs(key) for address, line in process.leases.items()}
 
+    def install_dnsmasq(self, version: tuple[int, int]) -> None:
+        """Another dnsmasq takes the place of the installed one; processes go on with theirs."""
+        self.dnsmasq_version = version
+        self.installed += 1
+
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def spawn(
@@ -173,6 +180,7 @@ class MemoryHost:
             environment=dict(environment or {}),
             started=f"mark-{self._started}",
             version=self.dnsmasq_version if program == "dnsmasq" else None,
+            installed=self.installed,
         )
         try:
             if program == "dnsmasq":

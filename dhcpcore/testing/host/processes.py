@@ -106,7 +106,7 @@ class MemoryProcessControl:
                         argv=process.argv,
                         namespace=self._host.namespace_of(process),
                         started=process.started,
-                        replaced=process.program == "dnsmasq" and process.version != self._host.dnsmasq_version,
+                        replaced=process.program == "dnsmasq" and process.installed != self._host.installed,
                     )
                 )
             return observed

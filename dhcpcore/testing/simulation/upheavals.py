@@ -62,7 +62,7 @@ def replace_dnsmasq(world: World) -> None:
     host = world.host
     version = _VERSIONS[host.dnsmasq_version == _VERSIONS[0]]
     worse = version == _VERSIONS[0]
-    host.dnsmasq_version = version
+    host.install_dnsmasq(version)
     # What starts now knows it.
     world.judge_capabilities = evolve(world.judge_capabilities, dnsmasq=DnsmasqCapabilities(version=version))
     world.note(f"dnsmasq {version[0]}.{version[1]} was installed")
