@@ -164,6 +164,8 @@ def test_a_call_that_no_server_listens_for_is_over_in_its_time(broker: RabbitMQ)
         heard.wait_for("connected")
         with pytest.raises(AdapterError, match=r"was not sent: for 1\.\d+ s no server has listened on q-plugin; does"):
             transport.server.get_network_info("n")
+        with pytest.raises(AdapterError, match=r"create_dhcp_port came back: no server listens on q-plugin"):
+            transport.server.create_dhcp_port({"port": {"network_id": "n"}})
     finally:
         _end(transport)
 

@@ -150,7 +150,11 @@ class OsloTransport:
                 try:
                     return client.call(context(), name, **method.arguments(arguments, self._host))
                 except oslo_messaging.MessageUndeliverable:
-                    # For certain nobody got it: that server has not been there since the broker's start.
+                    # Nobody got it: that server has not been there since the broker's start. Connections are shared,
+                    # so it may be another call's message that came back: what must not be done twice is not sent twice.
+                    if not method.again:
+                        why = f"{name} came back: no server listens on {method.topic}"
+                        raise AdapterError(f"ConnectionError: {why}; it is tried again later") from None
                     if time.monotonic() + _AGAIN >= until:
                         waited = f"{name} was not sent: for {left:.3g} s no server has listened on {method.topic}"
                         raise NoAnswer(f"TimeoutError: {waited}; does neutron-rpc-server run?") from None
