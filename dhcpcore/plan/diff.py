@@ -15,7 +15,7 @@ from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import DeviceSpec, InstanceSpec
 from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.render.isolation import METADATA_V6_CIDR
-from dhcpcore.render.readback import stale_leases
+from dhcpcore.render.readback import parse_hosts, stale_leases
 from dhcpcore.state.observation import MISSING
 from dhcpcore.state.records import ServedInstance
 
@@ -77,8 +77,13 @@ def sighup_allowed(
         return settings.reload_method == "sighup"
     if capabilities.dnsmasq.sighup_is_safe and not served.replaced:
         return True
-    # Of one that an earlier life started only the files are known: they may have been edited since they were loaded.
-    loaded = served.spec.host if served.spec.view is not None else served.spec.host + spec.host
+    loaded = served.spec.host
+    if served.spec.view is None:
+        # Of one that an earlier life started only the files are known. They may have been edited since it loaded them:
+        # what no agent writes tells that they were, and that nobody knows any more what dnsmasq has in mind.
+        if any(entry.unparsed for entry in parse_hosts(loaded)):
+            return False
+        loaded += spec.host
     return not served.dirty and ",set:" not in loaded
 
 

@@ -219,6 +219,19 @@ class TestReload:
         (reload,) = [action for action in script.history if isinstance(action, actions.ReloadInstance)]
         assert not reload.sighup
 
+    @pytest.mark.parametrize("text", ["garbage,\udcff\n", None])
+    def test_sighup_is_avoided_where_no_agent_wrote_what_lies_there(self, text: str | None) -> None:
+        """Neither what lies there nor what is wanted has a tag; what was loaded in an earlier life may have had one."""
+        before = serving(network(ports=(port(5),)))
+        script = Script()
+        script.server = before.server
+        whole = observed(before)
+        (instance,) = whole.instances
+        script.observed = evolve(whole, instances=(evolve(instance, host=text),))
+        script.settle()
+        (reload,) = [action for action in script.history if isinstance(action, actions.ReloadInstance)]
+        assert not reload.sighup
+
     def test_sighup_is_avoided_where_an_edited_file_was_seen_before_and_could_not_be_mended(self) -> None:
         """The first look saw that the file had changed; to the second it is what it was, and loaded it is not."""
         tagged = port(5, extra_dhcp_opts=(ExtraDhcpOption(opt_name="67", opt_value="pxe.0"),))
