@@ -48,7 +48,9 @@ def _server_connected(event: events.ServerConnected, state: AgentState) -> Agent
     first = not state.sync.connected
     state = evolve(state, sync=evolve(state.sync, connected=True))
     sent = state.fetches.get("fetch_networks")
-    if first and sent is not None and not any(seq > sent for seq in (*state.recent.values(), *state.late.values())):
+    told = (*state.recent.values(), *state.late.values())
+    asked = (record.need.seq for record in state.networks.values() if record.need is not None)
+    if first and sent is not None and not any(seq > sent for seq in (*told, *asked)):
         return state  # it waits for this very connection
     # A fetch that is under way may have been answered on the connection before, or may have been told something since
     # that would win over its answer although it is older.

@@ -154,3 +154,14 @@ def test_what_was_told_before_a_connection_does_not_win_over_what_is_asked_on_it
     desired = script.record("a").desired
     assert desired is not None
     assert "a-p1" in {each.id for each in desired.ports}
+
+
+def test_a_first_fetch_that_a_notice_overtook_is_made_again_on_the_first_connection() -> None:
+    """A backup was restored meanwhile: the network of which the notice told is another agent's again."""
+    script = Script()
+    script.server["a"] = network("a")
+    script.succeed(*(action for action in script.start() if not isinstance(action, actions.FetchNetworks)))
+    script.tell(events.NetworkCreated(network_id="b"))
+    script.tell(events.ServerConnected())
+    script.now += 60.0
+    assert script.state.sync.need is not None
