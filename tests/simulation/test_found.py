@@ -163,5 +163,5 @@ def test_a_first_fetch_that_a_notice_overtook_is_made_again_on_the_first_connect
     script.succeed(*(action for action in script.start() if not isinstance(action, actions.FetchNetworks)))
     script.tell(events.NetworkCreated(network_id="b"))
     script.tell(events.ServerConnected())
-    script.now += 60.0
     assert script.state.sync.need is not None
+    assert "connected to the server" in script.state.sync.need.reasons
