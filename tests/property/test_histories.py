@@ -11,7 +11,6 @@ TestAgentMachine = AgentMachine.TestCase
 TestAgentMachine.settings = settings(stateful_step_count=40)
 
 
-@settings(max_examples=100)
 @given(seed=st.integers(0, 1 << 40))
 def test_any_history_followed_by_quiet_and_one_sync_ends_as_the_server_wants_it(seed: int) -> None:
     """From any history, faults and crashes included, the host converges to what the server wants: files loaded,
