@@ -121,7 +121,11 @@ if hosts.inside():
         pid = agent.dnsmasq_pid(good["id"])
         dnsmasq.misbehave(bad["id"], CRASHES)
         os.kill(agent.dnsmasq_pid(bad["id"]), signal.SIGKILL)
-        until("it has died four times", lambda: told(agent, bad)["deaths"] >= 4)
+        until(
+            "it has died four times",
+            lambda: told(agent, bad)["deaths"] >= 4,
+            told=lambda: f"{told(agent, bad)}\n{agent.log[-4000:]}",
+        )
         last = told(agent, bad)["last_death"]
         assert last["exit_code"] == -signal.SIGSEGV
         assert "damaged line in its leases file" in last["detail"]

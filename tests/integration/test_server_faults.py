@@ -248,10 +248,10 @@ if hosts.inside():
 
         until("it is told", why, told=lambda: agent.log[-3000:])
         assert "'in_seconds': None" in why()
-        time.sleep(1)  # what is told of the subnet is news, too
+        time.sleep(3)  # what is told of the subnet is news, too
         asked = claims(agent, network)
         time.sleep(2)
-        assert claims(agent, network) == asked
+        assert claims(agent, network) == asked, agent.log[-4000:]
         server.delete("port", taken.pop()["id"])
         is_served(network, taken[0], 20.0)
         until("nothing is waited for", lambda: not why())

@@ -23,8 +23,8 @@ exec -a dnsmasq {real} "$@"
 """
 #: What to say instead of starting.
 REFUSES: Final = 'echo "dnsmasq: failed to bind DHCP server socket: Address already in use" >&2; exit 2\n'
-#: It serves, and some tenths of a second later it is no more.
-CRASHES: Final = '(sleep 0.2; kill -SEGV "$(cat "$pid_file")") >/dev/null 2>&1 &\n'
+#: It serves, and a second later it is no more: long enough to be seen to serve, on a slow machine too.
+CRASHES: Final = '(sleep 1; kill -SEGV "$(cat "$pid_file")") >/dev/null 2>&1 &\n'
 
 
 class WrappedDnsmasq:
