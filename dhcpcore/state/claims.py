@@ -51,7 +51,9 @@ def claimed(state: AgentState, action: actions.ClaimAction, port: Port | None, a
             record = evolve(record, accepted=record.accepted.set(action.key, insisted))
         elif action.key in record.accepted:
             record = evolve(record, accepted=record.accepted.delete(action.key))
-    if port.status != "ACTIVE" or (before is not None and served_otherwise(before, port)):
+    # One that was reserved may be waited for since before it was ours.
+    reserved = isinstance(action, actions.ClaimReservedPort)
+    if reserved or port.status != "ACTIVE" or (before is not None and served_otherwise(before, port)):
         record = evolve(record, awaiting_ready=record.awaiting_ready.set(port.id, False))
     if state.fetching:
         state = evolve(state, recent=state.recent.set(port.id, state.seq))

@@ -91,6 +91,15 @@ class TestOurPort:
         assert "claim_reserved_port" in kinds
         assert "create_dhcp_port" not in kinds
 
+    def test_a_reserved_port_is_reported_once_it_is_served_on(self) -> None:
+        """ACTIVE or not: the server may have waited for it since before it was anybody's."""
+        script = serving()
+        reserved = dhcp_port(script.settings, id="net-res", device_id="reserved_dhcp_port", binding_host_id="")
+        script.change(ports=(reserved,))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        assert _reported(script) == {"net-res"}
+
     def test_a_port_bound_to_another_host_is_not_ours(self) -> None:
         script = Script()
         script.server["net"] = network(ports=(dhcp_port(script.settings, binding_host_id="host-2"),))

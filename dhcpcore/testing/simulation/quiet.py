@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
+from dhcpcore.model.port import DEVICE_ID_RESERVED_DHCP_PORT
 from dhcpcore.model.spec import InstanceSpec, MetadataProxySpec
 from dhcpcore.testing.host import leaks
 from dhcpcore.testing.host.memory import SIGNAL, START, WRITE
@@ -141,6 +142,8 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
     }
     for port_id in sorted(world.server.tables.awaiting_dhcp):
         port = world.server.tables.ports[port_id]
+        if port["device_id"] == DEVICE_ID_RESERVED_DHCP_PORT:
+            continue  # nobody's: reported when an instance serves on it
         if port["status"] == "ACTIVE" and (
             world.restored or world.laws.reported.get(port_id) == answered(world, port_id)
         ):
