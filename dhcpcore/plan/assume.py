@@ -42,7 +42,8 @@ from dhcpcore.state.records import NetworkRecord
 
 _NOW: Final = 0.0
 _NEVER: Final = float("inf")
-#: A plan is empty after at most three that are not; an imagined server may refuse an address in between.
+#: A plan is empty after at most four that are not, reports of ready ports aside; an imagined server may refuse an
+#: address in between.
 _ROUNDS: Final = 8
 
 
@@ -65,7 +66,7 @@ def assume_served(
     )
     answer = tuple(_with_ports(network, _stand_ins(network, state)) for network in networks)
     state = _told(state, answer)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS + state.most_ready_reports):
         plan = plan_sync(state, _NOW)
         state = carried_out(plan, state)
         if not plan:
@@ -114,7 +115,7 @@ def plan_difference(
 
 
 def _steps(state: AgentState) -> Iterable[tuple[AgentState, Plan]]:
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS + state.most_ready_reports):
         plan = plan_sync(state, _NOW)
         if plan or plan.unplanned:
             yield state, plan

@@ -155,6 +155,12 @@ class AgentState:
         """Whether state reports are to be sent at all."""
         return self.heartbeat.supported and self.settings.report_interval > 0
 
+    @property
+    def most_ready_reports(self) -> int:
+        """How many reports it takes to tell that every port is ready: a plan has one, and others follow."""
+        ports = sum(len(record.desired.ports) for record in self.networks.values() if record.desired is not None)
+        return -(-ports // self.settings.ready_ports_batch)
+
 
 def initial_state(
     settings: Settings,

@@ -169,7 +169,7 @@ class Once:
             done: is told how many actions have succeeded.
         """
         self._done, self._count = done, 0
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS + self.state.most_ready_reports):
             plan = self._plan()
             if plan:
                 self._carry_out(plan)
