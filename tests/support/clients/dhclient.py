@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 
@@ -59,7 +60,12 @@ class _Dhclient(Program[C]):
         """Give the lease back, and end it."""
         self._wait_for_its_pid()
         self.station.run(self._argv("-r"))
-        self.ended()
+        try:
+            self.ended(5)
+        except subprocess.TimeoutExpired:
+            # The lease is given back by the one that was run for it; the other looks for signals now and then only, and
+            # may miss the one that it was sent.
+            self.stop()
 
     def _wait_for_its_pid(self) -> None:
         """Wait until its own pid is in its file: it is written after the hook, and tells whom a release ends."""

@@ -44,9 +44,17 @@ class Address:
 
 def ensure_bridge(bridge: str) -> None:
     """Make the bridge where there is none; it goes with the host."""
-    # Not by /sys/class/net: it shows the network of whoever mounted it.
-    if bridge not in {name for _, name in socket.if_nameindex()}:
-        batch([f"link add {bridge} type bridge", f"link set {bridge} addrgenmode none up"])
+
+    def is_there() -> bool:
+        # Not by /sys/class/net: it shows the network of whoever mounted it.
+        return bridge in {name for _, name in socket.if_nameindex()}
+
+    if not is_there():
+        try:
+            batch([f"link add {bridge} type bridge", f"link set {bridge} addrgenmode none up"])
+        except AssertionError:
+            if not is_there():  # else the agent has made it meanwhile
+                raise
 
 
 def batch(commands: Iterable[str], namespace: str | None = None) -> None:
