@@ -39,7 +39,7 @@ def with_unreported(
         ports = tuple(
             port
             for port in (ports if waiting or clients else ())
-            if port.status == "ACTIVE" and (port.id in waiting or port.mac_address.lower() in clients)
+            if (port.id in waiting or (clients and port.mac_address.lower() in clients)) and port.status == "ACTIVE"
         )
     subnets = {subnet.id for subnet in view.subnets if subnet.enable_dhcp}
     ids = tuple(sorted(port.id for port in ports if any(ip.subnet_id in subnets for ip in port.fixed_ips)))
