@@ -106,7 +106,7 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     taken_over = {key for key, own_id in record.owed.items() if key not in keys and own_id in kept}
     for key in sorted(taken_over, key=lambda key: key.directory):
         if f"claim:{key.directory}" not in state.in_flight:
-            actions.append(evolve(_release(state, key, "", "another instance serves on its port"), device_id=None))
+            actions.append(_release(state, key, None, "another instance serves on its port"))
     right: list[InstanceView] = []
     taken: set[str] = set()
     serving: list[Action] = []
@@ -248,7 +248,7 @@ def _give_back(
     ]
 
 
-def _release(state: AgentState, key: InstanceKey, own_id: str, reason: str) -> ReleaseDhcpPort:
+def _release(state: AgentState, key: InstanceKey, own_id: str | None, reason: str) -> ReleaseDhcpPort:
     directory = f"{state.settings.confs_dir}/{key.directory}"
     reasons = (f"it serves no more: {reason}",)
     return ReleaseDhcpPort(key=key, device_id=own_id, directory=directory, reasons=reasons)

@@ -49,9 +49,7 @@ def with_unreported(
 def forgets(state: AgentState, record: NetworkRecord, key: InstanceKey) -> list[Action]:
     """What removes the ids beside an instance that serves what it should, once none of those ports waits any more."""
     served = record.served.get(key)
-    if served is None or not served.unreported:
-        return []
-    if waits(state, record, served.unreported):
+    if served is None or not served.unreported or waits(state, record, served.unreported):
         return []
     reasons = ("its ports were reported",)
     return [ForgetUnreported(key=key, directory=served.spec.directory, reasons=reasons)]
