@@ -13,9 +13,10 @@ pytest.importorskip("pyroute2", reason="needs the extra 'agent'")
 from dhcpcore import AdapterError, DeviceSpec, Settings
 from dhcpcore.testing import MemoryHost, MemoryNamespaceControl, MemoryServer, SimulatedAgent
 from dhcpcore_adapters.netns import NetnsControl, NullDriver
-from support.devices import SPEC, changes, eventually, observed, run
+from support.devices import SPEC, changes, observed, run
 from support.namespace import found
 from support.own_host import in_own_host
+from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(found("ip") is None, reason="there is no 'ip' here: apt-get install iproute2")
 
@@ -34,11 +35,11 @@ def test_an_address_that_failed_detection_is_there() -> None:
         routes=(),
     )
     control.ensure_device(SPEC)
-    eventually(lambda: not observed(control).tentative)
+    assert eventually(lambda: not observed(control).tentative)
     control.ensure_device(second)
     failed = eventually(lambda: observed(control, second).dadfailed)
     assert failed == ("fe80::a9fe:a9fe/128",)
-    eventually(lambda: not observed(control, second).tentative)
+    assert eventually(lambda: not observed(control, second).tentative)
     with changes(f"/run/netns/{second.namespace}") as inside:
         control.ensure_device(second)
     assert inside == []

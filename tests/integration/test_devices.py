@@ -23,9 +23,10 @@ from dhcpcore.model.spec import Route
 from dhcpcore_adapters.netns import BridgeDriver, NetnsControl, NullDriver, load_driver, within
 from dhcpcore_adapters.netns.locks import Locks
 from dhcpcore_adapters.netns.netlink import Netlink
-from support.devices import BRIDGE, PATH, SPEC, TAP, changes, eventually, link, links, observed, read, run
+from support.devices import BRIDGE, PATH, SPEC, TAP, changes, link, links, observed, read, run
 from support.namespace import found
 from support.own_host import in_own_host
+from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(found("ip") is None, reason="there is no 'ip' here: apt-get install iproute2")
 
@@ -36,7 +37,7 @@ PAYLOAD: Final = b"a reply of odd length"
 def test_a_second_call_changes_nothing() -> None:
     control = NetnsControl()
     control.ensure_device(SPEC)
-    eventually(lambda: not observed(control).tentative)
+    assert eventually(lambda: not observed(control).tentative)
     with changes() as outside, changes(PATH) as inside:
         control.ensure_device(SPEC)
         NetnsControl().ensure_device(evolve(SPEC, mac_address=SPEC.mac_address.upper()))
@@ -160,7 +161,7 @@ def test_a_namespace_deleted_by_hand_with_a_process_in_it() -> None:
     control.ensure_device(SPEC)
     with subprocess.Popen(["nsenter", f"--net={PATH}", "sleep", "30"]) as holder:
         try:
-            eventually(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+            assert eventually(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
             run("ip", "netns", "delete", SPEC.namespace)
             assert TAP in links()
             control.ensure_device(SPEC)
@@ -186,7 +187,7 @@ def test_two_devices_of_a_namespace_have_a_default_route_each() -> None:
     )
     for spec in (SPEC, second):
         control.ensure_device(spec)
-    eventually(lambda: not observed(control).tentative and not observed(control, second).tentative)
+    assert eventually(lambda: not observed(control).tentative and not observed(control, second).tentative)
     with changes(PATH) as inside:
         for spec in (SPEC, second):
             control.ensure_device(spec)

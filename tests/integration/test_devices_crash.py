@@ -13,9 +13,10 @@ pytest.importorskip("pyroute2", reason="needs the extra 'agent'")
 
 from dhcpcore_adapters.netns import NetnsControl
 from dhcpcore_adapters.netns.rtnetlink import Rtnetlink
-from support.devices import BRIDGE, SPEC, TAP, eventually, link, links, observed, run
+from support.devices import BRIDGE, SPEC, TAP, link, links, observed, run
 from support.namespace import found
 from support.own_host import in_own_host
+from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(found("ip") is None, reason="there is no 'ip' here: apt-get install iproute2")
 
@@ -103,7 +104,7 @@ def test_a_bridge_whose_namespace_was_deleted_by_hand_is_seen() -> None:
     make()
     assert all(each.name for each in NetnsControl().observe_devices())
     run("ip", "netns", "delete", SPEC.namespace)
-    eventually(lambda: links() == {BRIDGE})
+    assert eventually(lambda: links() == {BRIDGE})
     (told,) = NetnsControl().observe_devices()
     assert (told.namespace, told.name) == (SPEC.namespace, "")
     remove()

@@ -17,10 +17,11 @@ from dhcpcore import DeviceSpec, Settings, SettingsError
 from dhcpcore_adapters.netns import BridgeDriver, NetnsControl, NullDriver, OpenvswitchDriver, load_driver
 from support import devices, openvswitch
 from support.clients.wire_latency import answered
-from support.devices import PATH, TAP, changes, eventually, link, links, observed, run
+from support.devices import PATH, TAP, changes, link, links, observed, run
 from support.namespace import found
 from support.openvswitch import BRIDGE, SOCKET, OpenVSwitch
 from support.openvswitch_host import CLIENT, INTERNAL, PAIR, VLAN, both, control, nothing, on_a_host, serving
+from support.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(found("ip") is None, reason="there is no 'ip' here: apt-get install iproute2"),
@@ -77,7 +78,7 @@ def test_a_second_call_changes_nothing(switch: OpenVSwitch) -> None:
     for made, spec in both():
         made.ensure_device(spec)
         switch.wire(TAP, VLAN)
-        eventually(lambda made=made, spec=spec: not observed(made, spec).tentative)  # type: ignore[misc]
+        assert eventually(lambda made=made, spec=spec: not observed(made, spec).tentative)  # type: ignore[misc]
         before = everything(switch)
         with changes() as outside, changes(PATH) as inside:
             made.ensure_device(spec)
@@ -190,7 +191,7 @@ def test_stale_ports_and_devices_are_replaced(switch: OpenVSwitch) -> None:
     def name_taken(spec: DeviceSpec) -> None:
         switch.vsctl("del-port", TAP)
         run("ip", "netns", "delete", spec.namespace)
-        eventually(lambda: TAP not in links())
+        assert eventually(lambda: TAP not in links())
         run("ip", "link", "add", TAP, "type", "veth", "peer", "name", "vm9")
 
     def foreign_id(spec: DeviceSpec) -> None:
@@ -254,7 +255,7 @@ def test_what_a_deleted_namespace_leaves_is_seen_and_goes(switch: OpenVSwitch) -
         assert switch.ports() == [TAP, "vm1-ovs"]
         made.remove_namespace(spec.namespace)
         assert (made.observe_devices(), switch.ports()) == ([], ["vm1-ovs"])
-        eventually(lambda: not links() - {"vm1", "vm1-ovs"})
+        assert eventually(lambda: not links() - {"vm1", "vm1-ovs"})
 
 
 @on_a_host

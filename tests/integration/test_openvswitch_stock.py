@@ -20,10 +20,11 @@ from dhcpcore import DeviceSpec
 from dhcpcore_adapters.netns import NetnsControl, OpenvswitchDriver
 from dhcpcore_adapters.netns.namespaces import Namespaces
 from support import devices, openvswitch
-from support.devices import PATH, TAP, changes, eventually, link, links, observed
+from support.devices import PATH, TAP, changes, link, links, observed
 from support.namespace import found
 from support.openvswitch import OpenVSwitch
 from support.own_host import run_in_own_host
+from support.waiting import eventually
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTHON: Final = Path(os.environ.get("DHCPCORE_STOCK_PYTHON") or ROOT / ".venv-stock/bin/python")
@@ -94,7 +95,7 @@ def compare() -> None:
             assert (links(), switch.ports(), os.listdir("/run/netns")) == (set(), [], [])
 
             ours.ensure_device(spec)
-            eventually(lambda: not observed(ours, spec).tentative)  # noqa: B023  it is called at once
+            assert eventually(lambda: not observed(ours, spec).tentative)  # noqa: B023  it is called at once
             mine, wired = rows(switch), switch.wired(TAP)
             assert {name for name in mine if mine[name] != theirs[name]} == {"Port.external_ids"}
             with changes() as outside, changes(PATH) as inside:

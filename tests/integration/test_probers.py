@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -29,6 +28,7 @@ from support.clients.udhcpc import Udhcpc
 from support.clients.wire_latency import NotAnswered, answered, fell_silent
 from support.clients.wires import Wire
 from support.dhcp_packets import ACK, NAK
+from support.waiting import eventually
 
 NETWORKS: Final = int(os.environ.get("DHCPCORE_CLIENTS_NETWORKS", "20"))
 
@@ -251,14 +251,6 @@ if hosts.inside():
                 assert (request.network_id, request.client) == (served.device.network_id, own)
             assert get(METADATA_4, "/none", namespace=station.namespace).status == 404
             assert len(agent.requests) == 3
-
-    def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.005)
-        return True
 
 else:
 

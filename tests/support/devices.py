@@ -7,8 +7,7 @@ import json
 import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 from dhcpcore import DeviceSpec
@@ -56,15 +55,6 @@ def links() -> set[str]:
 def read(path: str) -> str:
     with open(path, encoding="ascii") as file:
         return file.read().strip()
-
-
-def eventually(look: Callable[[], T], seconds: float = 10) -> T:
-    """The first true value that `look` returns."""
-    deadline = time.monotonic() + seconds
-    while not (value := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return value
 
 
 def observed(control: NetnsControl, spec: DeviceSpec = SPEC) -> ObservedDevice:

@@ -11,8 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,20 +22,11 @@ from dhcpcore import DeviceSpec, InstanceKey, InstanceSpec, Lease, MetadataProxy
 from support.clients.inside import in_namespace
 from support.host import ip
 from support.namespace import found
+from support.waiting import eventually
 
 _COOKIE: Final = b"\x63\x82\x53\x63"
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 SOLICIT, REPLY = 1, 7
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """Whether a condition comes true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 class Host:
