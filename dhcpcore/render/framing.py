@@ -93,7 +93,10 @@ _OWN: Final = {
 
 @lru_cache(maxsize=64)
 def _compiled(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
+    template = _ENVIRONMENT.from_string(source)
+    # One mapping in place of two, one behind the other: looked through at every rendering, it was most of its time.
+    template.globals = dict(template.globals)
+    return template
 
 
 @frozen(kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from dhcpcore.model.capabilities import DnsmasqCapabilities
+from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceSpec, InstanceView
@@ -14,6 +15,21 @@ from dhcpcore.render.files import render_files
 from dhcpcore.render.framing import DEFAULT_TEMPLATES, Templates
 from dhcpcore.render.rows import Rows
 from dhcpcore.render.views import segment_warnings
+
+
+@frozen(kw_only=True, eq=False)
+class Rendered:
+    """What a rendering leaves for the next one, in `InstanceSpec.lines`.
+
+    Attributes:
+        network: what was rendered; inputs: all else that it was rendered from.
+        spec: what came of it, without `lines`.
+    """
+
+    network: Network
+    inputs: tuple[object, ...]
+    spec: InstanceSpec
+    rows: Rows
 
 
 def render_instance(
@@ -35,14 +51,20 @@ def render_instance(
         dhcp_port: our DHCP port on the network, which has it among its ports.
         bridged, use_gateway_ips: what the interface driver does, see `render_files` and `render_device`.
         ipv6: whether this host has IPv6.
-        reuse: the spec this one replaces: lines of ports that did not change are taken from there.
+        reuse: the spec this one replaces: what did not change is taken from there, lines of ports or all of it.
         shared: whether other instances of the network serve on this host: all are in the network's one namespace.
 
     Raises:
         SettingsError: a template handed in by the user cannot be rendered.
     """
+    before = reuse.lines if reuse is not None and isinstance(reuse.lines, Rendered) else None
+    inputs = (view.key, view.subnets, view.segment, dhcp_port, settings, capabilities)
+    inputs += (bridged, use_gateway_ips, ipv6, templates, shared)
+    # Most plans ask about instances of which only what is served has changed, or is found to be as it was.  The very
+    # same network: to compare equal ones takes longer than to render one.
+    if before is not None and before.network is view.network and before.inputs == inputs:
+        return evolve(before.spec, lines=before)
     device = render_device(view, dhcp_port, settings, use_gateway_ips=use_gateway_ips, ipv6=ipv6)
-    lines = reuse.lines if reuse is not None else None
     files = render_files(
         view,
         settings=settings,
@@ -51,13 +73,13 @@ def render_instance(
         bridged=bridged,
         capabilities=capabilities,
         templates=templates or DEFAULT_TEMPLATES,
-        reuse=lines if isinstance(lines, Rows) else None,
+        reuse=before.rows if before is not None else None,
     )
     command = CommandLine(argv=files.argv, warnings=files.warnings)
     if shared:
         command = beside_others(command, device.name, view.network.id)
         device = evolve(device, shared=True)
-    return InstanceSpec(
+    spec = InstanceSpec(
         key=view.key,
         directory=instance_directory(view, settings),
         process_tag=f"dnsmasq-{view.key.directory}",
@@ -68,5 +90,5 @@ def render_instance(
         device=device,
         view=view,
         warnings=segment_warnings(view) + command.warnings,
-        lines=files.lines,
     )
+    return evolve(spec, lines=Rendered(network=view.network, inputs=inputs, spec=spec, rows=files.lines))

@@ -20,6 +20,7 @@ def test_memory_does_not_grow_with_what_comes_and_goes() -> None:
     world = Turnover(networks=3, waiting=20, recent=Recent(of_one=10, of_all=150))
     world.fill()
     world.turn(200)
+    world.networks_come_and_go(30)  # what is remembered of the latest only is full
     world.calm()
     before = sys.getallocatedblocks()
     world.turn(500)

@@ -10,6 +10,7 @@ refused with a reason that starts with `DEADLY`. Measured on 2.90: an empty tag,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -36,6 +37,8 @@ _NTP_SERVER_6 = 56
 # Read through a null pointer when they have no value: rfc2131.c do_options.
 _NEED_A_VALUE: Final = frozenset({_T1, _T2, _SNAME, _FILENAME, _NEXT_SERVER})
 _HEX: Final = frozenset("0123456789ABCDEFabcdef")
+#: Longer lines are not remembered, so that what is remembered stays small whatever comes from outside (characters).
+_SHORT: Final = 400
 
 
 @frozen(kw_only=True)
@@ -87,12 +90,20 @@ def option_line_problem(line: str) -> str | None:
 
     `line` comes without its newline. Where dnsmasq would log an error, the reason is its own wording.
     """
+    return _problem_of_short(line) if len(line) <= _SHORT else _problem(line)
+
+
+def _problem(line: str) -> str | None:
     try:
         if text := read_line(line):
             check_option(text)
     except Refused as refused:
         return str(refused)
     return None
+
+
+# A subnet's lines are looked at whenever something happens to a port on it, and they are the same ones nearly always.
+_problem_of_short: Final = lru_cache(maxsize=64)(_problem)
 
 
 def check_option(text: str, *, forced: bool = False) -> None:

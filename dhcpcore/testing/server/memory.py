@@ -29,8 +29,18 @@ from dhcpcore.testing.server.rows import port_row, segment_row, subnet_row
 from dhcpcore.testing.server.tables import Tables
 from dhcpcore.testing.wireform import WireDict, copied, network_form, network_resource
 
-#: device_owner of ports that never wait for DHCP (neutron ml2 NO_PBLOCKS_TYPES).
-_UNPROVISIONED = ("network:floatingip", "network:router_ha_interface", "network:ha_router_replicated_interface")
+#: device_owner of ports that never wait for DHCP (neutron ml2 NO_PBLOCKS_TYPES, but for ports of nobody yet).
+_UNPROVISIONED = (
+    "network:dhcp",
+    "network:router_interface",
+    "network:router_interface_distributed",
+    "network:ha_router_replicated_interface",
+    "network:router_ha_interface",
+    "network:router_gateway",
+    "network:router_centralized_snat",
+    "network:floatingip_agent_gateway",
+    "network:floatingip",
+)
 #: Ports that go with their subnet (neutron AUTO_DELETE_PORT_OWNERS).
 _AUTO_DELETED = ("network:dhcp", "network:distributed")
 #: Changes that a DHCP agent hears of (dhcp_rpc_agent_api._notification_is_needed).
