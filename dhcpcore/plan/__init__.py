@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dhcpcore.actions import Action, DisableInstance, Held, Plan, Unplanned, ordered
 from dhcpcore.errors import DhcpCoreError
+from dhcpcore.model.spec import InstanceSpec
 from dhcpcore.plan.network import held_back, plan_network
 from dhcpcore.plan.server import full_fetch_due, plan_ready, plan_server, served_ports
 from dhcpcore.state.agent import AgentState
@@ -30,13 +31,14 @@ def plan_sync(state: AgentState, now: float) -> Plan:
     paced: dict[str, float] = {}
     unplanned: list[Unplanned] = []
     ready: dict[str, ReadyPort] = {}
+    rendered: list[InstanceSpec] = []
     for network_id in examined:
         record = state.networks.get(network_id)
         if record is None:
             continue
         try:
-            wanted, right, serving = plan_network(state, record, now)
-            wanted, until = held_back(record, wanted, now)
+            needs = plan_network(state, record, now)
+            wanted, until = held_back(record, needs.actions, now)
         except DhcpCoreError as error:
             # Whatever one network holds, the others are planned.
             unplanned.append(Unplanned(network_id=network_id, reason=str(error)))
@@ -44,11 +46,12 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         actions.extend(wanted)
         if until is not None:
             paced[network_id] = until
-        if right:
+        rendered.extend(spec for spec in needs.right if record.served[spec.key].spec.lines is not spec.lines)
+        if needs.settled:
             settled.append(network_id)
             ready.update(served_ports(record))
-        elif serving:
-            there = served_ports(record, serving)
+        elif needs.right:
+            there = served_ports(record, needs.right)
             partly.extend(there)
             ready.update(there)
     leaving = {action.network_id for action in actions if isinstance(action, DisableInstance)}
@@ -62,6 +65,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         ready=tuple(partly),
         paced=tuple(paced),
         unplanned=tuple(unplanned),
+        rendered=tuple((spec.key, spec.lines) for spec in rendered),
         made_at=now,
         due=min((time for time in (next_due(state, now), *paced.values()) if time is not None), default=None),
     )

@@ -25,7 +25,15 @@ from dhcpcore.actions import (
     ReleaseDhcpPort,
     UpdateDhcpPort,
 )
-from dhcpcore.events import ActionFailed, ActionSucceeded, DisableForced, FetchedNetworks, PlanStarted, Result
+from dhcpcore.events import (
+    ActionFailed,
+    ActionSucceeded,
+    DisableForced,
+    FetchedNetworks,
+    PlanStarted,
+    Result,
+    ResyncRequested,
+)
 from dhcpcore.model.capabilities import HostCapabilities
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import DEVICE_OWNER_DHCP, Port
@@ -166,6 +174,7 @@ def _told(state: AgentState, networks: tuple[Network, ...]) -> AgentState:
 
 
 def _told_of(state: AgentState, network_id: str, network: Network | None) -> AgentState:
+    state = fold_event(ResyncRequested(at=_NOW, network_id=network_id, reason="named"), state)
     action = FetchNetwork(network_id=network_id, sent_seq=state.seq)
     return fold_event(ActionSucceeded(at=_NOW, action=action, result=network), state)
 

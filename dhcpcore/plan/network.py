@@ -6,6 +6,7 @@ Looks at one record only; what other networks need, or fail at, never shows here
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from attrs import evolve
 
@@ -44,32 +45,38 @@ _GONE = {
 }
 
 
-Needs = tuple[list[Action], bool, tuple[InstanceView, ...]]
+class Needs(NamedTuple):
+    """What one network needs.
+
+    Attributes:
+        actions: in the order in which they must be done.
+        settled: whether all that the network wants is served as it is.
+        right: the instances that serve what they should, as they were rendered for this plan; there may be some where
+            it is not settled (one segment's port cannot be claimed, another's dnsmasq runs).
+    """
+
+    actions: list[Action]
+    settled: bool = False
+    right: tuple[InstanceSpec, ...] = ()
 
 
 def plan_network(state: AgentState, record: NetworkRecord, now: float) -> Needs:
-    """What one network needs.
-
-    Returns:
-        the actions, in the order in which they must be done; whether all that the network wants is served as it is;
-        where that is not so, the instances that serve what they should all the same (one segment's port cannot be
-        claimed, another's dnsmasq runs).
-    """
+    """What one network needs."""
     actions: list[Action] = []
     if record.need is not None and f"fetch:{record.id}" not in state.in_flight and _due(record.need_retry, now):
         actions.append(FetchNetwork(network_id=record.id, sent_seq=state.seq, reasons=record.need.reasons))
     if not state.observation.done or f"network:{record.id}" in state.in_flight or not _due(record.retry, now):
-        return actions, False, ()
+        return Needs(actions)
     if record.observe:
         reason = record.retry.reason if record.retry is not None else "an action failed"
         look = ObserveHost(network_id=record.id, sent_seq=state.seq, reasons=(f"after a failure: {reason}",))
-        return [*actions, look], False, ()
+        return Needs([*actions, look])
     if record.wanted:
-        serving, settled, right = _serve(state, record, now)
-        return [*actions, *serving], settled, right
+        needs = _serve(state, record, now)
+        return needs._replace(actions=[*actions, *needs.actions])
     if record.removal in ("deleted", "unlisted"):
         actions.extend(_stop_all(state, record, _GONE[record.removal], now))
-    return actions, False, ()
+    return Needs(actions)
 
 
 def held_back(record: NetworkRecord, actions: list[Action], now: float) -> tuple[list[Action], float | None]:
@@ -88,10 +95,10 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     network = record.desired
     assert network is not None
     if not network.admin_state_up:
-        return _stop_all(state, record, "network is administratively down", now), False, ()
+        return Needs(_stop_all(state, record, "network is administratively down", now))
     views = [view for view in instance_views(network) if serves_dhcp(view)]
     if not views:
-        return _stop_all(state, record, "no subnet with DHCP", now), False, ()
+        return Needs(_stop_all(state, record, "no subnet with DHCP", now))
     actions: list[Action] = []
     keys = {view.key for view in views}
     kept = {device_id(state.settings, key) for key in keys}
@@ -107,26 +114,25 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     for key in sorted(taken_over, key=lambda key: key.directory):
         if f"claim:{key.directory}" not in state.in_flight:
             actions.append(_release(state, key, None, "another instance serves on its port"))
-    right: list[InstanceView] = []
+    right: list[InstanceSpec] = []
     taken: set[str] = set()
     serving: list[Action] = []
     for view in views:
-        action, serves = _serve_instance(state, record, view, now, taken, shared=len(views) > 1)
+        action, spec = _serve_instance(state, record, view, now, taken, shared=len(views) > 1)
         serving.extend(action)
-        if serves:
-            right.append(view)
+        if spec is not None:
+            right.append(spec)
     if any(isinstance(action, EnableInstance | RestartInstance) for action in serving):
         serving = _makes_way(record, serving)
     actions.extend(_replaced_devices(record, serving))
     actions.extend(serving)
     if any(isinstance(action, DisableInstance) for action in actions):
-        return [*_stop_proxy_of(state, record, actions), *actions], False, ()
+        return Needs([*_stop_proxy_of(state, record, actions), *actions])
     actions.extend(_strays(record, _devices(record, serving)))
     actions.extend(_proxy(state, record, network, actions))
     if not actions and not record.served and record.namespace and record.claim_retry:
-        return _remove_namespace(record, "no DHCP port can be claimed"), False, ()
-    settled = len(right) == len(views)
-    return actions, settled, () if settled else tuple(right)
+        return Needs(_remove_namespace(record, "no DHCP port can be claimed"))
+    return Needs(actions, settled=len(right) == len(views), right=tuple(right))
 
 
 def _makes_way(record: NetworkRecord, serving: list[Action]) -> list[Action]:
@@ -149,10 +155,14 @@ def _makes_way(record: NetworkRecord, serving: list[Action]) -> list[Action]:
 
 def _serve_instance(
     state: AgentState, record: NetworkRecord, view: InstanceView, now: float, taken: set[str], *, shared: bool
-) -> tuple[list[Action], bool]:
-    """What one instance needs, and whether it serves what it should; `taken`: reserved ports claimed by this plan."""
+) -> tuple[list[Action], InstanceSpec | None]:
+    """What one instance needs, and what it serves where that is what it should.
+
+    Args:
+        taken: reserved ports claimed by this plan.
+    """
     if f"claim:{view.key.directory}" in state.in_flight:
-        return [], False
+        return [], None
     served = record.served.get(view.key)
     choice = choose_dhcp_port(
         view,
@@ -167,18 +177,18 @@ def _serve_instance(
     retry = record.claim_retry.get(view.key)
     if choice.claims and settled and _due(retry, now):
         taken.update(claim.port_id for claim in choice.claims if isinstance(claim, ClaimReservedPort))
-        return list(choice.claims), False
+        return list(choice.claims), None
     if choice.port is None:
         if served is not None and settled and retry is not None and _hopeless(retry):
             gone = _disable(state, view.key, served, f"the DHCP port is gone and cannot be claimed: {retry.reason}")
-            return [evolve(gone, device_id=None)], False
+            return [evolve(gone, device_id=None)], None
         if served is None and settled and retry is not None and retry.not_before == float("inf"):
             # It was disabled while nobody wanted it, and is wanted now that no address is left.
             owed = record.owed.get(view.key)
-            return [_release(state, view.key, owed, retry.reason)] if owed is not None else [], False
-        return [], False
+            return [_release(state, view.key, owed, retry.reason)] if owed is not None else [], None
+        return [], None
     if choice.claims and retry is None:
-        return [], False  # the claim follows the fetch; changing the instance before would change it twice
+        return [], None  # the claim follows the fetch; changing the instance before would change it twice
     spec = render_instance(
         view,
         dhcp_port=choice.port,
@@ -193,8 +203,8 @@ def _serve_instance(
     )
     action = change(served, spec, state.settings, state.capabilities)
     if action is None:
-        return forgets(state, record, view.key), True
-    return [with_unreported(state, record, view, served, action)], False
+        return forgets(state, record, view.key), spec
+    return [with_unreported(state, record, view, served, action)], None
 
 
 def _hopeless(retry: Retry) -> bool:

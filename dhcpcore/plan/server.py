@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from heapq import nsmallest
 
 from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
-from dhcpcore.model.spec import InstanceView
+from dhcpcore.model.spec import InstanceSpec
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord, ReadyPort
 
@@ -96,15 +96,16 @@ def plan_ready(state: AgentState, also: dict[str, ReadyPort], leaving: set[str],
     return [NotifyReady(port_ids=tuple(port_id for *_, port_id in batch), reasons=("served",))]
 
 
-def served_ports(record: NetworkRecord, views: Sequence[InstanceView] | None = None) -> dict[str, ReadyPort]:
+def served_ports(record: NetworkRecord, right: Sequence[InstanceSpec] | None = None) -> dict[str, ReadyPort]:
     """Ports of a network that wait to be reported and may be.
 
     Args:
-        views: the instances that serve what they should: only ports with an address on one of their subnets. None: all.
+        right: the instances that serve what they should: only ports with an address on one of their subnets. None: all.
     """
     if not record.awaiting_ready or record.desired is None:
         return {}
     awaiting = record.awaiting_ready
+    views = None if right is None else [spec.view for spec in right if spec.view is not None]
     subnets = None if views is None else {subnet.id for view in views for subnet in view.subnets}
     return {
         port.id: ReadyPort(network_id=record.id, urgent=awaiting[port.id])

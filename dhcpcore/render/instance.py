@@ -58,8 +58,8 @@ def render_instance(
         SettingsError: a template handed in by the user cannot be rendered.
     """
     before = reuse.lines if reuse is not None and isinstance(reuse.lines, Rendered) else None
-    inputs = (view.key, view.subnets, view.segment, dhcp_port, settings, capabilities)
-    inputs += (bridged, use_gateway_ips, ipv6, templates, shared)
+    of = (view.key, view.subnets, view.segment, dhcp_port)
+    inputs = (*of, settings, capabilities, bridged, use_gateway_ips, ipv6, templates, shared)
     # Most plans ask about instances of which only what is served has changed, or is found to be as it was.  The very
     # same network: to compare equal ones takes longer than to render one.
     if before is not None and before.network is view.network and before.inputs == inputs:

@@ -58,8 +58,10 @@ def network_fetched(state: AgentState, action: FetchNetwork, network: Network | 
     record = state.record(action.network_id)
     if max(record.answered_seq, state.sync.answered_seq) > sent_seq:
         return put(state, answered(record, sent_seq)) if record.need is not None else state
-    if record.desired is None and state.sync.answered_seq == sent_seq and network is not None:
-        # Asked in one breath with everything: whether the network is ours is told by the full answer only.
+    unwanted = record.need is None or state.sync.answered_seq == sent_seq
+    if record.desired is None and network is not None and unwanted:
+        # Whether the network is ours is told by the full answer only: one asked in one breath with this, or one that
+        # has said meanwhile that it is not, after which nobody asks for it any more.
         return put(state, answered(record, sent_seq)) if record.need is not None else state
     if record.event_seq > sent_seq and (network is None or record.removal == "deleted"):
         return state  # deleted since, or created again: that event owes a fetch of its own, or wants none

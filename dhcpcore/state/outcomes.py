@@ -13,6 +13,7 @@ import dhcpcore.events as events
 import dhcpcore.state.pace as pace
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
+from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedHost
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.answers import network_fetched, networks_fetched
@@ -54,6 +55,8 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
         elif network_id in waiting:
             waiting = waiting.delete(network_id)
     state = evolve(state, in_flight=in_flight, fetches=fetches, touched=touched, waiting=waiting)
+    for key, lines in plan.rendered:
+        state = _remembered(state, key, lines)
     for network_id in plan.settled:
         state = settled(state, network_id)
     if plan.ready:
@@ -82,6 +85,17 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
             case actions.NotifyReady():
                 state = report_started(state, action)
     return state
+
+
+def _remembered(state: AgentState, key: InstanceKey, lines: object) -> AgentState:
+    """`state` with what the next rendering of an instance can reuse."""
+    record = state.networks.get(key.network_id)
+    served = record.served.get(key) if record is not None else None
+    if record is None or served is None:
+        return state
+    served = evolve(served, spec=evolve(served.spec, lines=lines))
+    record = evolve(record, served=record.served.set(key, served))
+    return evolve(state, networks=state.networks.set(record.id, record))  # no part of any value: nothing to be counted
 
 
 def landed(state: AgentState, action: actions.Action) -> AgentState:

@@ -144,6 +144,25 @@ class TestFullSync:
         assert desired is not None
         assert "net-p6" in {p.id for p in desired.ports}
 
+    def test_that_a_network_is_not_ours_is_no_matter_of_its_own_answer(self) -> None:
+        """The server tells of any network that it knows: whose it is, only the full answer says; it came meanwhile."""
+        script = serving(network("a"))
+        listed = events.FetchedNetworks(networks=tuple(script.server.values()))
+        script.answers[actions.FetchNetworks] = lambda action: listed
+        script.server["b"] = network("b")
+        script.tell(events.NetworkCreated(network_id="b"))
+        (first,) = script.start()
+        script.now += 10.0
+        script.tell(events.ResyncRequested(reason="reconnected"))
+        (everything,) = script.start()
+        script.tell(events.PortCreated(port=port(1, "b")))
+        script.succeed(first)
+        (second,) = (action for action in script.start() if isinstance(action, actions.FetchNetwork))
+        assert second.sent_seq > everything.sent_seq  # type: ignore[attr-defined]
+        script.succeed(everything)  # another agent's by now, and what told of that was lost
+        script.succeed(second)
+        assert script.record("b").desired is None
+
 
 class TestPartialSync:
     def test_it_fetches_and_touches_the_named_network_only(self) -> None:
