@@ -123,9 +123,9 @@ SERVING: Final = (
         brings_back="when one segment's instance goes, the namespace goes, under the other segments",
         edits=edit(
             _NETWORK,
-            "return [*_stop_proxy_of(state, record, actions), *actions], False",
+            "return Needs([*_stop_proxy_of(state, record, actions), *actions])",
             'gone = _remove_namespace(record, "its segment is gone")\n'
-            "        return [*_stop_proxy_of(state, record, actions), *actions, *gone], False",
+            "        return Needs([*_stop_proxy_of(state, record, actions), *actions, *gone])",
         ),
         killer=f"{_MUSEUM}::TestSegments::test_a_segment_that_goes_takes_nothing_of_the_others_along",
     ),
@@ -215,7 +215,7 @@ SERVING: Final = (
         bugs=("1639086",),
         museum=("READY",),
         brings_back="the mark that names ports to be reported outlives the report",
-        edits=edit(_NETWORK, "return forgets(state, record, view.key), True", "return [], True"),
+        edits=edit(_NETWORK, "return forgets(state, record, view.key), spec", "return [], spec"),
         killer=f"{_UNIT}/test_unreported.py::test_a_mark_is_forgotten_once_all_it_names_were_reported_and_not_before",
     ),
     Mutant(
@@ -225,8 +225,8 @@ SERVING: Final = (
         brings_back="ports are reported ready though nobody serves them",
         edits=edit(
             _NETWORK,
-            'return _stop_all(state, record, "no subnet with DHCP", now), False',
-            'return _stop_all(state, record, "no subnet with DHCP", now), True',
+            'return Needs(_stop_all(state, record, "no subnet with DHCP", now))',
+            'return Needs(_stop_all(state, record, "no subnet with DHCP", now), settled=True)',
         ),
         killer=f"{_UNIT}/test_ready.py::TestReady::test_a_network_without_dhcp_reports_nothing",
     ),

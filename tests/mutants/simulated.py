@@ -186,9 +186,9 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "a port is reported that dnsmasq has not loaded",
         edit(
             "plan/__init__.py",
-            "        if right:\n            settled.append(network_id)\n",
+            "        if needs.settled:\n            settled.append(network_id)\n",
             "        if record.served:\n            ready.update(served_ports(record))\n"
-            "        if right:\n            settled.append(network_id)\n",
+            "        if needs.settled:\n            settled.append(network_id)\n",
         ),
         museum="READY",
     ),
