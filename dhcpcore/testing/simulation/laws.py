@@ -59,6 +59,9 @@ class Laws:
         self._loaded: set[tuple[str, str]] = set()
         #: Networks that were damaged while the agent worked on them: what it wrote may not be what dnsmasq then read.
         self._disturbed: set[str] = set()
+        #: Those of which the agent took another version for installed when it started them, by their pids.
+        self._misjudged: set[int] = set()
+        self._installed_at = float("-inf")
         self._reported_at = world.clock.monotonic()
         self._answering_since = self._reported_at
         self._struck = 0
@@ -88,6 +91,10 @@ class Laws:
         """A new agent."""
         self._answering_since = self._world.now
 
+    def dnsmasq_installed(self) -> None:
+        """Another version of dnsmasq is on the disk now; the agent has not looked yet."""
+        self._installed_at = self._world.now
+
     def server_lost(self) -> None:
         """The connection to the server is lost, with what is under way on it."""
         self._answering_since = self._world.now
@@ -100,6 +107,10 @@ class Laws:
             assert process is not None
             if len(self._world.host.living(process.program, subject)) > 1:
                 self._violations.append(f"{process.program} of {subject} runs twice")
+            if process.version == self._world.agent.state.capabilities.dnsmasq.version:
+                self._misjudged.discard(process.pid)
+            else:
+                self._misjudged.add(process.pid)
         if what == SIGNAL and process is not None:
             self._on_signal(subject, process)
         # That a mark is removed once its ports were reported is no change; no dnsmasq reads it.
@@ -112,9 +123,15 @@ class Laws:
             self.remember(subject, process)
 
     def _on_signal(self, directory: str, process: Process) -> None:
-        """No dnsmasq is sent a SIGHUP that kills it, once the agent knows which version is installed."""
+        """No dnsmasq is sent a SIGHUP that kills it, once the agent knows which version is installed.
+
+        Nor one that was started before it knew, once it has looked at the host and found that one replaced.
+        """
         state, version = self._world.agent.state, process.version or (0, 0)
         noticed = state.capabilities.dnsmasq.version == self._world.host.dnsmasq_version
+        if process.pid in self._misjudged:
+            looked_at = state.observation.at
+            noticed = noticed and looked_at is not None and looked_at > self._installed_at
         if noticed and dnsmasq.dies_at_sighup(process, version):
             self._violations.append(f"SIGHUP to the dnsmasq {version} of {directory}, which dies of it")
 

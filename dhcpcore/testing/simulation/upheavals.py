@@ -63,6 +63,7 @@ def replace_dnsmasq(world: World) -> None:
     version = _VERSIONS[host.dnsmasq_version == _VERSIONS[0]]
     worse = version == _VERSIONS[0]
     host.install_dnsmasq(version)
+    world.laws.dnsmasq_installed()
     # What starts now knows it.
     world.judge_capabilities = evolve(world.judge_capabilities, dnsmasq=DnsmasqCapabilities(version=version))
     world.note(f"dnsmasq {version[0]}.{version[1]} was installed")
