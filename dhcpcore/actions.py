@@ -389,7 +389,8 @@ class Plan:
         ready: of the others, ports that wait for being reported and whose own instance serves what is wanted.
         paced: networks with a reload that waits for its time; see `dhcpcore.state.pace`.
         unplanned: networks whose plan failed; all others are in the plan nevertheless.
-        rendered: what the next renderings can reuse of instances that serve what they should; no part of the value.
+        rendered: instances that serve what they should, as they were rendered; what the next renderings can reuse of
+            that is news to the state. No part of the value.
         made_at: monotonic seconds, the `now` it was made for.
         due: monotonic seconds of the next time at which a plan may be non-empty without news; None: only news can.
     """
@@ -401,7 +402,7 @@ class Plan:
     ready: tuple[str, ...] = field(default=(), eq=False)
     paced: tuple[str, ...] = field(default=(), eq=False)
     unplanned: tuple[Unplanned, ...] = ()
-    rendered: tuple[tuple[InstanceKey, Any], ...] = field(default=(), eq=False, repr=False)
+    rendered: tuple[InstanceSpec, ...] = field(default=(), eq=False, repr=False)
     made_at: float = field(default=0.0, eq=False)
     due: float | None = field(default=None, eq=False)
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from attrs import NOTHING, Factory, fields, has
 from immutables import Map
 
+from dhcpcore.actions import Plan
 from dhcpcore.errors import PayloadError, SettingsError, shown
 from dhcpcore.journal.errors import JournalError
 from dhcpcore.journal.scalars import (
@@ -45,8 +46,12 @@ from dhcpcore.state.agent import AgentState
 
 #: The member that says which class an object is of, where several are possible.
 KIND: Final = "is"
-#: The address of the message broker may hold a password; rendered lines are only kept to be reused.
-_LEFT_OUT: Final = {Settings: frozenset({"transport_url"}), InstanceSpec: frozenset({"lines"})}
+#: The address of the message broker may hold a password; what was rendered is only kept to be reused.
+_LEFT_OUT: Final = {
+    Settings: frozenset({"transport_url"}),
+    InstanceSpec: frozenset({"lines"}),
+    Plan: frozenset({"rendered"}),
+}
 _SHARED: Final = frozenset({Network, Subnet, Port})
 #: Names that modules import for type checkers only.
 _NAMES: Final = {"Network": Network, "Subnet": Subnet, "Segment": Segment, "Port": Port}

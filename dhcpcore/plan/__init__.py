@@ -65,7 +65,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
         ready=tuple(partly),
         paced=tuple(paced),
         unplanned=tuple(unplanned),
-        rendered=tuple((spec.key, spec.lines) for spec in rendered),
+        rendered=tuple(rendered),
         made_at=now,
         due=min((time for time in (next_due(state, now), *paced.values()) if time is not None), default=None),
     )

@@ -64,6 +64,7 @@ def restrict_plan(plan: Plan, state: AgentState, only: Collection[str]) -> Plan:
         ready=tuple(port_id for port_id in plan.ready if port_id in ports),
         paced=tuple(name for name in plan.paced if name in only),
         unplanned=tuple(one for one in plan.unplanned if one.network_id in only),
+        rendered=tuple(spec for spec in plan.rendered if spec.key.network_id in only),
     )
 
 

@@ -22,7 +22,7 @@ class Rendered:
     """What a rendering leaves for the next one, in `InstanceSpec.lines`.
 
     Attributes:
-        network: what was rendered; inputs: all else that it was rendered from.
+        network: what was rendered, known again by its identity; inputs: all else that it was rendered from.
         spec: what came of it, without `lines`.
     """
 

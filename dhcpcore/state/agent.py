@@ -33,7 +33,7 @@ class Sync:
         connected: the transport has told of a connection; one that tells of none is always connected.
         need: a full fetch that is owed; retry: after one that failed.
         sent_at, sent_seq: of the last one that was sent; answered_seq: when the last answered one was sent.
-        answered_at: monotonic seconds of when the last answer came.
+        told_seq, answered_at: event number, and monotonic seconds, of when the last answer came.
     """
 
     connected: bool = False
@@ -42,6 +42,7 @@ class Sync:
     sent_at: float | None = None
     sent_seq: int = -1
     answered_seq: int = -1
+    told_seq: int = -1
     answered_at: float | None = None
 
 

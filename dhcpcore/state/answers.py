@@ -14,7 +14,7 @@ from dhcpcore.actions import FetchNetwork, FetchNetworks
 from dhcpcore.events import FetchedNetworks
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
-from dhcpcore.state.agent import AgentState, need_fetch, put
+from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
 from dhcpcore.state.missing import judge_missing
 from dhcpcore.state.notifications import drop_desired, news
 from dhcpcore.state.ports import index_addresses, is_ours, may_wait, replace_ports, served_otherwise
@@ -24,7 +24,7 @@ from dhcpcore.state.records import NetworkRecord, backoff, unreported
 def networks_fetched(state: AgentState, action: FetchNetworks, fetched: FetchedNetworks, at: float) -> AgentState:
     """A full answer."""
     sent_seq = action.sent_seq
-    sync = evolve(state.sync, answered_seq=sent_seq, answered_at=at, retry=None)
+    sync = evolve(state.sync, answered_seq=sent_seq, told_seq=state.seq, answered_at=at, retry=None)
     if sync.need is not None and sync.need.seq <= sent_seq:
         sync = evolve(sync, need=None)
     state = evolve(state, sync=sync, tombstones=state.tombstones.since(sent_seq))
@@ -58,11 +58,15 @@ def network_fetched(state: AgentState, action: FetchNetwork, network: Network | 
     record = state.record(action.network_id)
     if max(record.answered_seq, state.sync.answered_seq) > sent_seq:
         return put(state, answered(record, sent_seq)) if record.need is not None else state
-    unwanted = record.need is None or state.sync.answered_seq == sent_seq
-    if record.desired is None and network is not None and unwanted:
-        # Whether the network is ours is told by the full answer only: one asked in one breath with this, or one that
-        # has said meanwhile that it is not, after which nobody asks for it any more.
-        return put(state, answered(record, sent_seq)) if record.need is not None else state
+    if record.desired is None and network is not None:
+        # Whether the network is ours is told by a notification, or by the full answer.
+        if record.need is None:
+            # One has said meanwhile that it is not, after which nobody asks for it any more.
+            if state.sync.told_seq <= sent_seq:
+                return state
+            return need_full_fetch(state, "a network that was not listed is known to the server")
+        if state.sync.answered_seq == sent_seq:
+            return put(state, answered(record, sent_seq))  # asked in one breath with everything
     if record.event_seq > sent_seq and (network is None or record.removal == "deleted"):
         return state  # deleted since, or created again: that event owes a fetch of its own, or wants none
     record = evolve(record, answered_seq=sent_seq)

@@ -76,6 +76,10 @@ def claim_failed(
     if event.fault == "network_not_found":
         if gives_back and key in record.owed:
             record = evolve(record, owed=record.owed.delete(key))
+        if record.need is not None:
+            return put(state, record)  # it was created again meanwhile, say: that is asked
+        if not gives_back and record.event_seq > record.claim_seq:
+            return put(state, need_fetch(record, state.seq, "a claim failed"))
         return drop_desired(state, record, "unlisted")
     # Of a network that is not ours any more there will be no news: what it is owed is tried again all the same.
     waits = not (gives_back and record.desired is None)

@@ -18,17 +18,18 @@ def judge_missing(state: AgentState, listed: set[str], sent_seq: int, at: float)
     Args:
         sent_seq: event number at which the question was sent: what later events or answers said is not in doubt.
     """
-    missing = sorted(
+    unlisted = sorted(
         (
             record
             for record in state.networks.values()
-            if record.id not in listed
-            and record.removal != "deleted"
-            and record.event_seq <= sent_seq
-            and record.answered_seq <= sent_seq
+            if record.id not in listed and record.removal != "deleted" and record.event_seq <= sent_seq
         ),
         key=lambda record: record.id,
     )
+    # The server was asked about them alone after that, and knew them; but whose they are, it was not asked then.
+    if any(record.answered_seq > sent_seq and record.desired is not None for record in unlisted):
+        state = need_full_fetch(state, "a network that was not listed is known to the server")
+    missing = [record for record in unlisted if record.answered_seq <= sent_seq]
     if not state.observation.done:
         # Which of them are served is not known yet, so the brake could not hold. What is found of them on the host is
         # found as what was not known: then everything is asked for again.

@@ -13,7 +13,7 @@ import dhcpcore.events as events
 import dhcpcore.state.pace as pace
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
-from dhcpcore.model.spec import InstanceKey
+from dhcpcore.model.spec import InstanceSpec
 from dhcpcore.observed import ObservedHost
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.answers import network_fetched, networks_fetched
@@ -31,6 +31,8 @@ from dhcpcore.state.ready import (
     still_to_report,
 )
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, after_failure, backoff
+
+_TEXTS = ("argv", "host", "addn_hosts", "opts")
 
 
 def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
@@ -55,8 +57,8 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
         elif network_id in waiting:
             waiting = waiting.delete(network_id)
     state = evolve(state, in_flight=in_flight, fetches=fetches, touched=touched, waiting=waiting)
-    for key, lines in plan.rendered:
-        state = _remembered(state, key, lines)
+    for spec in plan.rendered:
+        state = _with_rendered(state, spec)
     for network_id in plan.settled:
         state = settled(state, network_id)
     if plan.ready:
@@ -87,15 +89,20 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
     return state
 
 
-def _remembered(state: AgentState, key: InstanceKey, lines: object) -> AgentState:
-    """`state` with what the next rendering of an instance can reuse."""
-    record = state.networks.get(key.network_id)
-    served = record.served.get(key) if record is not None else None
+def _with_rendered(state: AgentState, spec: InstanceSpec) -> AgentState:
+    """`state` with what the next rendering of an instance can reuse, `spec` being what it serves already.
+
+    Its texts take the place of equal ones that were read from the host, so that each is kept once.
+    """
+    record = state.networks.get(spec.key.network_id)
+    served = record.served.get(spec.key) if record is not None else None
     if record is None or served is None:
         return state
-    served = evolve(served, spec=evolve(served.spec, lines=lines))
-    record = evolve(record, served=record.served.set(key, served))
-    return evolve(state, networks=state.networks.set(record.id, record))  # no part of any value: nothing to be counted
+    same = {name: getattr(spec, name) for name in _TEXTS if getattr(served.spec, name) == getattr(spec, name)}
+    served = evolve(served, spec=evolve(served.spec, lines=spec.lines, **same))
+    record = evolve(record, served=record.served.set(spec.key, served))
+    # Not `put`: the value is what it was, so there is nothing to be counted, and nothing to wait for.
+    return evolve(state, networks=state.networks.set(record.id, record))
 
 
 def landed(state: AgentState, action: actions.Action) -> AgentState:

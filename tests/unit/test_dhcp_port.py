@@ -177,6 +177,24 @@ class TestOurPort:
         script.fail(claim, fault="network_not_found")
         assert [a.kind for a in script.plan()] == ["disable"]
 
+    @pytest.mark.parametrize("answer_first", [True, False])
+    def test_a_claim_for_a_network_of_before_lets_nothing_go(self, answer_first: bool) -> None:
+        """It was deleted and created again while its port was claimed."""
+        script = serving(network("a"))
+        script.server["net"] = network()
+        script.tell(events.NetworkCreated(network_id="net"))
+        script.succeed(*script.start())
+        (claim,) = script.start()
+        script.tell(events.NetworkDeleted(network_id="net"), events.NetworkCreated(network_id="net"))
+        (fetch,) = script.start()
+        if answer_first:
+            script.succeed(fetch)
+        script.fail(claim, fault="network_not_found")
+        if not answer_first:
+            script.succeed(fetch)
+        script.settle()
+        assert script.record().served
+
     def test_of_several_ports_of_ours_the_plugged_one_is_kept(self) -> None:
         script = serving()
         second = script.own_port(

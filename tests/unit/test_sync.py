@@ -144,11 +144,12 @@ class TestFullSync:
         assert desired is not None
         assert "net-p6" in {p.id for p in desired.ports}
 
-    def test_that_a_network_is_not_ours_is_no_matter_of_its_own_answer(self) -> None:
-        """The server tells of any network that it knows: whose it is, only the full answer says; it came meanwhile."""
+    @pytest.mark.parametrize("full_first", [True, False])
+    def test_whose_a_network_is_only_the_full_answer_says(self, full_first: bool) -> None:
+        """The server tells of any network that it knows; where the two disagree, it is asked for everything again."""
         script = serving(network("a"))
-        listed = events.FetchedNetworks(networks=tuple(script.server.values()))
-        script.answers[actions.FetchNetworks] = lambda action: listed
+        listed = tuple(script.server.values())
+        script.answers[actions.FetchNetworks] = lambda action: events.FetchedNetworks(networks=listed)
         script.server["b"] = network("b")
         script.tell(events.NetworkCreated(network_id="b"))
         (first,) = script.start()
@@ -159,9 +160,30 @@ class TestFullSync:
         script.succeed(first)
         (second,) = (action for action in script.start() if isinstance(action, actions.FetchNetwork))
         assert second.sent_seq > everything.sent_seq  # type: ignore[attr-defined]
-        script.succeed(everything)  # another agent's by now, and what told of that was lost
-        script.succeed(second)
-        assert script.record("b").desired is None
+        # Another agent's by now, and what told of that was lost.
+        script.succeed(*((everything, second) if full_first else (second, everything)))
+        script.now += 10.0
+        script.kinds()
+        script.settle()
+        assert script.kinds().count("fetch_networks") == 1
+        assert "b" not in script.state.networks
+        listed = (*listed, script.server["b"])
+        script.now += 10.0
+        script.tell(events.ResyncRequested(reason="reconnected"))
+        script.settle()
+        assert script.record("b").served
+
+    def test_a_network_that_was_deleted_while_it_was_asked_for_is_no_riddle(self) -> None:
+        """The answer is older than what was told; nothing has to be asked again."""
+        script = serving(network("a"))
+        script.server["b"] = network("b")
+        script.tell(events.NetworkCreated(network_id="b"))
+        (fetch,) = script.start()
+        script.tell(events.NetworkDeleted(network_id="b"))
+        script.succeed(fetch)
+        script.now += 10.0
+        assert script.settle() == []
+        assert "b" not in script.state.networks
 
 
 class TestPartialSync:

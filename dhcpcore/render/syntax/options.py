@@ -90,7 +90,7 @@ def option_line_problem(line: str) -> str | None:
 
     `line` comes without its newline. Where dnsmasq would log an error, the reason is its own wording.
     """
-    return _problem_of_short(line) if len(line) <= _SHORT else _problem(line)
+    return _remembered_problem(line) if len(line) <= _SHORT else _problem(line)
 
 
 def _problem(line: str) -> str | None:
@@ -103,7 +103,7 @@ def _problem(line: str) -> str | None:
 
 
 # A subnet's lines are looked at whenever something happens to a port on it, and they are the same ones nearly always.
-_problem_of_short: Final = lru_cache(maxsize=64)(_problem)
+_remembered_problem: Final = lru_cache(maxsize=64)(_problem)
 
 
 def check_option(text: str, *, forced: bool = False) -> None:
