@@ -6,8 +6,10 @@ takes an exception inside an adapter for the adapter's).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from dhcpcore.actions import Action, ReloadInstance
 from dhcpcore.model.port import Port
 from dhcpcore.observed import UNREPORTED_MARK
 from dhcpcore.plan.network import plan_network
@@ -59,6 +61,8 @@ class Laws:
         self._loaded: set[tuple[str, str]] = set()
         #: Networks that were damaged while the agent worked on them: what it wrote may not be what dnsmasq then read.
         self._disturbed: set[str] = set()
+        #: Instance directory to the version of dnsmasq that was known when its last reload was planned.
+        self._planned_for: dict[str, tuple[int, int]] = {}
         #: Those of which the agent took another version for installed when it started them, by their pids.
         self._misjudged: set[int] = set()
         self._installed_at = float("-inf")
@@ -123,12 +127,12 @@ class Laws:
             self.remember(subject, process)
 
     def _on_signal(self, directory: str, process: Process) -> None:
-        """No dnsmasq is sent a SIGHUP that kills it, once the agent knows which version is installed.
+        """No dnsmasq is sent a SIGHUP that kills it, if the installed version was known when that was planned.
 
         Nor one that was started before it knew, once it has looked at the host and found that one replaced.
         """
         state, version = self._world.agent.state, process.version or (0, 0)
-        noticed = state.capabilities.dnsmasq.version == self._world.host.dnsmasq_version
+        noticed = self._planned_for.get(directory) == self._world.host.dnsmasq_version
         if process.pid in self._misjudged:
             looked_at = state.observation.at
             noticed = noticed and looked_at is not None and looked_at > self._installed_at
@@ -138,6 +142,12 @@ class Laws:
     def remember(self, directory: str, process: Process) -> None:
         """Remember what a dnsmasq has loaded."""
         self._loaded.add((directory, process.loaded.get("host", "")))
+
+    def on_submit(self, chain: Iterable[Action]) -> None:
+        """The agent begins to carry these out."""
+        for action in chain:
+            if isinstance(action, ReloadInstance):
+                self._planned_for[action.key.directory] = self._world.agent.state.capabilities.dnsmasq.version
 
     def on_release(self, process: Process, address: str) -> None:
         """See `MemoryHost.on_release`: what dnsmasq has loaded tells who is served."""

@@ -209,6 +209,7 @@ class World:
 
     def _submitted(self, job: object) -> None:
         chain = getattr(job, "chain", ())
+        self.laws.on_submit(chain)
         kinds = [action.kind for action in chain]
         if kinds and kinds != ["report_state"]:
             self.note(f"  {getattr(job, 'scope', 'a job')}: {', '.join(kinds)}")
