@@ -103,7 +103,7 @@ bench-thousand: venv ## the same agent with 1,000 networks: cold start, restarts
 	@.ci/system-tools
 	$(PY) bench/on_site.py --only fleet --networks 1000 --ports 5 $(ARGS)
 
-bench-memory: venv ## what the agent keeps after 100,000 creates and deletes (some eight minutes)
+bench-memory: venv ## what the agent keeps after 100,000 creates and deletes (some four minutes)
 	$(PY) bench/memory.py --check $(ARGS)
 
 wheel-test: venv ## build the wheel and use it outside the checkout
