@@ -17,6 +17,7 @@ from dhcpcore.state import NetworkRecord
 from dhcpcore.testing.host import dnsmasq
 from dhcpcore.testing.host.kernel import Process
 from dhcpcore.testing.host.memory import SIGNAL, START, STOP, WRITE
+from dhcpcore.testing.server.allocation import is_auto_address
 
 if TYPE_CHECKING:
     from dhcpcore.testing.simulation.world import World
@@ -31,10 +32,11 @@ Answered = tuple[str, frozenset[str]]
 
 
 def answered(world: World, port_id: str) -> Answered:
-    """What a client of a port is answered with: on subnets without DHCP nobody is."""
+    """What a client of a port is answered with: none on subnets without DHCP, nor where it forms it by itself."""
     tables = world.server.tables
     port = tables.ports[port_id]
-    addresses = (ip["ip_address"] for ip in port["fixed_ips"] if tables.subnets[ip["subnet_id"]]["enable_dhcp"])
+    subnets = ((ip["ip_address"], tables.subnets[ip["subnet_id"]]) for ip in port["fixed_ips"])
+    addresses = (address for address, subnet in subnets if subnet["enable_dhcp"] and not is_auto_address(subnet))
     return port["mac_address"], frozenset(addresses)
 
 
