@@ -81,7 +81,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
     _found(
         "no-dirty-mark",
         "an agent killed between writing and SIGHUP leaves dnsmasq stale for ever",
-        edit("recipes.py", '    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))\n', ""),
+        edit("recipes/instance.py", '    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))\n', ""),
         share=2,
         museum="PROC",
     ),
@@ -89,7 +89,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "the-dirty-mark-goes-too-early",
         "an agent killed between the mark's removal and SIGHUP leaves dnsmasq stale for ever",
         edit(
-            "recipes.py",
+            "recipes/instance.py",
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n'
             '    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))\n',
             '    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))\n'
@@ -102,9 +102,9 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "released-before-the-reload",
         "a lease is released that dnsmasq still serves, and gives out again at once",
         edit(
-            "recipes.py",
+            "recipes/instance.py",
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
-            '    yield from _release(spec, removed_hosts(before or "", spec.host))\n'
+            '    yield from release(spec, removed_hosts(before or "", spec.host))\n'
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
         ),
         museum="LEASE",
@@ -113,7 +113,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "a-restart-forgets-leases",
         "dnsmasq starts with none of the leases that its clients hold",
         edit(
-            "recipes.py",
+            "recipes/instance.py",
             '        yield Call("files", "write", (leases, text))\n',
             '        yield Call("files", "write", (leases, text and ""))\n',
         ),

@@ -1,0 +1,117 @@
+"""How one dnsmasq instance is started, reloaded, stopped and cleaned up after, as recipes.
+
+The order of the steps is what makes a kill between any two of them harmless: what tells of something half done is
+written before it is begun, and removed when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import dhcpcore.actions as actions
+import dhcpcore.events as events
+from dhcpcore.errors import AdapterError
+from dhcpcore.model.lease import Lease
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import InstanceSpec
+from dhcpcore.observed import DIRTY_MARK, INSTANCE_FILES, OWED_MARK, UNREPORTED_MARK
+from dhcpcore.recipes.calls import Call, Recipe
+from dhcpcore.recipes.failures import fault_of
+from dhcpcore.render.leases import render_initial_leases
+from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
+
+
+def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.InstanceStarted]:
+    """Start an instance, or another in place of the one that runs; its clients keep their leases."""
+    spec = action.spec
+    yield from _mark_unreported(action)
+    # As much as can be done while the old one serves is done before it is stopped: clients wait for the rest only.
+    yield Call("namespaces", "ensure_device", (spec.device,))
+    yield from _write(action, ("host", "addn_hosts", "opts"))
+    yield Call("files", "write", (f"{spec.directory}/interface", spec.device.name))
+    yield Call("processes", "stop_dnsmasq", (spec.key,))
+    if spec.view is not None:
+        # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
+        leases = f"{spec.directory}/leases"
+        previous: str | None = yield Call("files", "read", (leases,))
+        text, _ = render_initial_leases(spec.view, settings=settings, previous=previous)
+        yield Call("files", "write", (leases, text))
+    pid: int = yield Call("processes", "start_dnsmasq", (spec,))
+    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
+    return events.InstanceStarted(pid=pid)
+
+
+def reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events.InstanceStarted | None]:
+    """Have an instance load what differs, by SIGHUP or, where that is unsafe, by a fast restart."""
+    spec = action.spec
+    if not action.sighup:
+        return (yield from start(action, settings))
+    yield from _mark_unreported(action)
+    if action.device:
+        yield Call("namespaces", "ensure_device", (spec.device,))
+    before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
+    yield from _write(action, action.changed_files)
+    yield Call("processes", "reload_dnsmasq", (spec.key,))
+    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
+    yield from release(spec, removed_hosts(before or "", spec.host))
+    return None
+
+
+def _mark_unreported(action: actions.ApplyAction) -> Recipe[None]:
+    """Before anything is changed: an agent that is killed after that leaves nothing else that tells of these ports."""
+    mark = f"{action.spec.directory}/{UNREPORTED_MARK}"
+    if action.unreported:
+        yield Call("files", "write", (mark, "".join(f"{port_id}\n" for port_id in action.unreported)))
+    elif action.unreported is not None:
+        yield Call("files", "remove", (mark,))
+
+
+def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[None]:
+    spec = action.spec
+    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))
+    for name in names:
+        yield Call("files", "write", (f"{spec.directory}/{name}", getattr(spec, name)))
+
+
+def release(spec: InstanceSpec, removed: Iterable[HostEntry] = ()) -> Recipe[None]:
+    """Release the leases of nobody, and of those whose reservations were removed."""
+    leases: str | None = yield Call("files", "read", (f"{spec.directory}/leases",))
+    if leases is not None and spec.view is not None:
+        stale: Sequence[Lease] = stale_leases(leases, spec.view, removed=removed)
+        if stale:
+            yield Call("processes", "release_leases", (spec, stale))
+
+
+def disable(action: actions.DisableInstance) -> Recipe[None]:
+    """Stop an instance and remove what it had on the host; what tells of a port to be given back stays."""
+    yield Call("processes", "stop_dnsmasq", (action.key,))
+    if action.device:
+        yield Call("namespaces", "remove_device", (action.namespace, action.device))
+    # The server is not asked here: the host does not wait for it. What is kept is found again by whoever comes after a
+    # kill, a stock agent too, and makes it disable this once more; so the port is not forgotten.
+    owed = action.device_id is not None
+    # By name: what somebody else put there stays, and a segment's directory is never mistaken for an instance's.
+    for name in sorted(INSTANCE_FILES - {OWED_MARK} if owed else INSTANCE_FILES):
+        yield Call("files", "remove", (f"{action.directory}/{name}",))
+    if not owed:
+        yield from _remove_empty(action.directory)
+
+
+def give_back(action: actions.ReleaseDhcpPort) -> Recipe[None]:
+    """Give the DHCP port back, then forget that it was owed."""
+    try:
+        if action.device_id is not None:
+            yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+    except AdapterError as error:
+        # The network went, and its ports with it. Where it is wanted, the claim that follows is told so too.
+        if fault_of(error) != "network_not_found":
+            raise
+    if action.directory is not None:
+        yield Call("files", "remove", (f"{action.directory}/{OWED_MARK}",))
+        yield from _remove_empty(action.directory)
+
+
+def _remove_empty(directory: str) -> Recipe[None]:
+    left: Sequence[str] = yield Call("files", "list", (directory,))
+    if not left:
+        yield Call("files", "remove", (directory,))

@@ -1,0 +1,110 @@
+"""How the host is looked at, as a recipe: processes, devices, and every file that may be an instance's or a proxy's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dhcpcore.errors import DhcpCoreError
+from dhcpcore.model.settings import Settings
+from dhcpcore.model.spec import InstanceKey
+from dhcpcore.observed import (
+    DIRTY_MARK,
+    INSTANCE_FILES,
+    UNREPORTED_MARK,
+    ObservedDevice,
+    ObservedHost,
+    ObservedInstance,
+    ObservedProcess,
+    ObservedProxy,
+)
+from dhcpcore.recipes.calls import Call, Recipe
+
+
+def observe(settings: Settings) -> Recipe[ObservedHost]:
+    """Everything of ours, or of the stock agent's, that is on the host."""
+    processes: Sequence[ObservedProcess] = yield Call("processes", "observe_processes")
+    devices: Sequence[ObservedDevice] = yield Call("namespaces", "observe_devices")
+    instances = yield from _instances(settings, processes, devices)
+    proxies = yield from _proxies(settings, processes)
+    claimed = {(i.device.namespace, i.device.name) for i in instances if i.device is not None}
+    return ObservedHost(
+        instances=instances,
+        proxies=proxies,
+        namespaces=tuple(sorted({device.namespace for device in devices})),
+        stray_devices=tuple(d for d in devices if d.name and (d.namespace, d.name) not in claimed),
+    )
+
+
+def _instances(
+    settings: Settings, processes: Sequence[ObservedProcess], devices: Sequence[ObservedDevice]
+) -> Recipe[tuple[ObservedInstance, ...]]:
+    running = {process.owner: process for process in processes if process.program == "dnsmasq"}
+    named = {(device.namespace, device.name): device for device in devices if device.name}
+    found: list[ObservedInstance] = []
+    for owner in sorted({*running, *(yield from _instance_directories(settings.confs_dir))}):
+        segmentation, _, network_id = owner.rpartition("/")
+        try:
+            key = InstanceKey(network_id=network_id, segmentation=segmentation or None)
+        except DhcpCoreError:
+            continue  # no id of anything: a directory of somebody else's
+        directory = f"{settings.confs_dir}/{owner}"
+        texts: dict[str, str | None] = {}
+        for name in ("host", "addn_hosts", "opts", "leases", "interface", DIRTY_MARK, UNREPORTED_MARK):
+            texts[name] = yield Call("files", "read", (f"{directory}/{name}",))
+        found.append(
+            ObservedInstance(
+                key=key,
+                directory=directory,
+                process=running.get(owner),
+                host=texts["host"],
+                addn_hosts=texts["addn_hosts"],
+                opts=texts["opts"],
+                leases=texts["leases"],
+                interface=texts["interface"],
+                dirty=texts[DIRTY_MARK] is not None,
+                unreported=tuple((texts[UNREPORTED_MARK] or "").split()),
+                device=named.get((f"qdhcp-{network_id}", texts["interface"] or "")),
+            )
+        )
+    return tuple(found)
+
+
+def _instance_directories(top: str) -> Recipe[set[str]]:
+    """The directories of instances below `top`, relative to it: ``<network id>``, ``<segmentation id>/<network id>``.
+
+    A directory without any instance's file in it is a segment's: taken for a network's, it would be removed with
+    everything that other networks have below it. What else is in an instance's directory is no instance. An empty one
+    is what a kill left of a network between its last file and its directory.
+    """
+    found: set[str] = set()
+    names: Sequence[str] = yield Call("files", "list", (top,))
+    for name in names:
+        children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
+        is_of_a_segment = name == "None" or name.isdecimal()
+        if not INSTANCE_FILES.isdisjoint(children) or not (children or is_of_a_segment):
+            found.add(name)
+        else:
+            found.update(f"{name}/{child}" for child in children)
+    return found
+
+
+def _proxies(settings: Settings, processes: Sequence[ObservedProcess]) -> Recipe[tuple[ObservedProxy, ...]]:
+    running = {process.owner: process for process in processes if process.program == "haproxy"}
+    names: Sequence[str] = yield Call("files", "list", (settings.proxy_config_dir,))
+    known = {name.removesuffix(".conf") for name in names if name.endswith(".conf")}
+    found: list[ObservedProxy] = []
+    for proxy_id in sorted(known | set(running)):
+        path = f"{settings.proxy_config_dir}/{proxy_id}.conf"
+        config: str | None = yield Call("files", "read", (path,))
+        process = running.get(proxy_id)
+        namespace = process.namespace if process is not None else None
+        found.append(
+            ObservedProxy(
+                network_id=namespace.removeprefix("qdhcp-") if namespace else proxy_id,
+                proxy_id=proxy_id,
+                process=process,
+                config=config,
+                config_path=path,
+            )
+        )
+    return tuple(found)
