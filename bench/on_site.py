@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import socket
 import statistics
@@ -21,12 +20,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("bench", "tests", "adapters", "examples", "")]
 
-from bare_host import make  # noqa: E402  the path is made above
+from agent_meters import age, cpu, memory, spent, user_and_kernel  # noqa: E402  the path is made above
+from bare_host import make  # noqa: E402
 from support import host as hosts  # noqa: E402
 from support.clients.prober import Prober, Target  # noqa: E402
 from support.clients.station import Station  # noqa: E402
@@ -40,7 +40,6 @@ QUIET = 0.6
 #: Seconds after which a burst of creations is no longer carried out.
 SETTLED = 3.0
 MTU, DNS = 26, 6
-_DONE: Final = re.compile(r"action done action=(\w+) seconds=([\d.]+)").findall
 
 
 class Row(NamedTuple):
@@ -248,29 +247,29 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
     assert agent.process is not None
     cold = _since_launch(agent.pid, lambda: _calm(agent, networks))
     until("all ports are ACTIVE", lambda: server.active(*made), 60 + networks / 2)
-    active = _age(agent.pid)
-    user, kernel = _user_and_kernel(agent.pid)
-    spent = _spent(agent.log)
-    rss, peak = _memory(agent.pid)
+    active = age(agent.pid)
+    user, kernel = user_and_kernel(agent.pid)
+    actions = _actions(agent.log)
+    rss, peak = memory(agent.pid)
     pids = dnsmasq_pids()
     assert len(pids) == networks
     time.sleep(3)
-    before, begun = _cpu(agent.pid), time.monotonic()
+    before, begun = cpu(agent.pid), time.monotonic()
     time.sleep(20)
-    idle = (_cpu(agent.pid) - before) / (time.monotonic() - begun)
+    idle = (cpu(agent.pid) - before) / (time.monotonic() - begun)
     stopped, stopping = agent.stop()
     agent.launch()
     again = _since_launch(agent.pid, lambda: _calm(agent, networks))
-    again_cpu = _cpu(agent.pid)
+    again_cpu = cpu(agent.pid)
     agent.kill()
     agent.launch()
     killed = _since_launch(agent.pid, lambda: _calm(agent, networks))
-    killed_cpu = _cpu(agent.pid)
+    killed_cpu = cpu(agent.pid)
     restarted = networks - len(set(pids) & set(dnsmasq_pids()))
     so_far = len(agent.log)
     created, last, burst_cpu = _one_port_each(server, agent, made)
-    spent_then = _spent(agent.log[so_far:])
-    rss_then, peak_then = _memory(agent.pid)
+    actions_then = _actions(agent.log[so_far:])
+    rss_then, peak_then = memory(agent.pid)
     what = f"{networks} networks of {ports} ports"
     return [
         Row(f"{what}: a bare script", f"{script:7.2f} s"),
@@ -278,7 +277,7 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
         Row("  of the script's time", f"{cold / script:7.2f}", "2.5", cold <= 2.5 * script),
         Row("  until all ports are ACTIVE", f"{active:7.2f} s"),
         Row("  CPU: its own, the kernel's for it", f"{user:7.1f} s, {kernel:.1f} s"),
-        *spent,
+        *actions,
         Row("agent's memory (RSS; largest)", f"{rss:7.1f} MB ({peak:.1f})", "100 MB", rss < 100),
         Row("agent's CPU when idle, of a core", f"{idle:7.2%}", "1 %", idle < 0.01),
         Row("agent's end, on SIGTERM", f"{stopping:7.2f} s", "2 s", stopping < 2 and stopped == 0),
@@ -287,14 +286,19 @@ def _fleet(server: Server, agent: AgentProgram, made: list[str], script: float, 
         Row("  dnsmasq restarted by both", f"{restarted:7}", "0", restarted == 0),
         Row("a port more on each network, created in", f"{created:7.2f} s"),
         Row("  all of them ACTIVE after that", f"{last:7.2f} s, {burst_cpu:.1f} s of CPU"),
-        *spent_then,
+        *actions_then,
         Row("agent's memory then (RSS; largest)", f"{rss_then:7.1f} MB ({peak_then:.1f})"),
     ]
 
 
+def _actions(log: str) -> list[Row]:
+    """The four kinds of action that took the most."""
+    return [Row(f"  {kind}, {times} times", f"{seconds:7.1f} s") for kind, times, seconds in spent(log)[:4]]
+
+
 def _one_port_each(server: Server, agent: AgentProgram, networks: list[str]) -> tuple[float, float, float]:
     """Seconds to create a port on each network, seconds from then until all are ACTIVE, and the agent's CPU time."""
-    before, begun = _cpu(agent.pid), time.monotonic()
+    before, begun = cpu(agent.pid), time.monotonic()
     made = {server.port(network_id)["id"] for network_id in networks}
     created = time.monotonic()
 
@@ -302,7 +306,7 @@ def _one_port_each(server: Server, agent: AgentProgram, networks: list[str]) -> 
         return made <= {port["id"] for port in server.list("ports", "status=ACTIVE")}
 
     until("the new ports are ACTIVE", active, 120)
-    return created - begun, time.monotonic() - created, _cpu(agent.pid) - before
+    return created - begun, time.monotonic() - created, cpu(agent.pid) - before
 
 
 def _calm(agent: AgentProgram, networks: int) -> bool:
@@ -321,45 +325,7 @@ def _since_launch(pid: int, look: Callable[[], bool]) -> float:
     while not look():
         assert time.monotonic() < deadline, "it does not come to rest"
         time.sleep(0.1)
-    return _age(pid)
-
-
-def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _age(pid: int) -> float:
-    """Seconds since a process was started."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu(pid: int) -> float:
-    return sum(_user_and_kernel(pid))
-
-
-def _user_and_kernel(pid: int) -> tuple[float, float]:
-    """Seconds of CPU in the agent's own code, and in the kernel for it."""
-    fields, ticks = _stat(pid), os.sysconf("SC_CLK_TCK")
-    return int(fields[11]) / ticks, int(fields[12]) / ticks
-
-
-def _spent(log: str) -> list[Row]:
-    """Where the time goes: how often each kind of action was done, and its seconds, those that took the most first.
-
-    Of actions of different networks some are under way at the same time.
-    """
-    spent: dict[str, list[float]] = {}
-    for kind, seconds in _DONE(log):
-        spent.setdefault(kind, []).append(float(seconds))
-    most = sorted(spent.items(), key=lambda item: -sum(item[1]))[:4]
-    return [Row(f"  {kind}, {len(each)} times", f"{sum(each):7.1f} s") for kind, each in most]
-
-
-def _memory(pid: int) -> tuple[float, float]:
-    """Resident now, and at most, in MB."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    now, most = (int(lines[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM"))
-    return now, most
+    return age(pid)
 
 
 def _no_bridges() -> None:
