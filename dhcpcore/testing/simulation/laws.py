@@ -65,7 +65,7 @@ class Laws:
         self._disturbed: set[str] = set()
         #: Instance directory to the version of dnsmasq that was known when its last reload was planned.
         self._planned_for: dict[str, tuple[int, int]] = {}
-        #: Those of which the agent took another version for installed when it started them, by their pids.
+        #: Pids of dnsmasq that were started while the agent took another version for the installed one.
         self._misjudged: set[int] = set()
         self._installed_at = float("-inf")
         self._reported_at = world.clock.monotonic()
