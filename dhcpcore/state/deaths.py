@@ -7,6 +7,7 @@ from typing import Final
 from attrs import evolve
 
 import dhcpcore.events as events
+from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, put
 from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, backoff, short
 
@@ -23,17 +24,14 @@ def process_died(event: events.ProcessDied, state: AgentState) -> AgentState:
     record = state.networks.get(event.key.network_id)
     if record is None:
         return state
-    record = _note_death(state, record, event.pid)
+    record = _note_death(state, record, event)
     served = record.served.get(event.key)
     if served is None or not served.alive or _another(event.pid, served.pid):
         return put(state, record, touch=False)
     if _was_stopped(state, record, event.exit_code):
         gone = evolve(served, alive=False, pid=None)
         return put(state, evolve(record, served=record.served.set(event.key, gone)))
-    deaths = _deaths(served.started_at, served.deaths, event.at)
-    dead = evolve(served, alive=False, pid=None, deaths=deaths, last_death=_last(event))
-    record = evolve(record, served=record.served.set(event.key, dead))
-    return put(state, _paced(state, record, deaths, event, "dnsmasq"))
+    return put(state, instance_died(state, record, event.key, _last(event)))
 
 
 def proxy_died(event: events.ProxyDied, state: AgentState) -> AgentState:
@@ -41,16 +39,31 @@ def proxy_died(event: events.ProxyDied, state: AgentState) -> AgentState:
     record = state.networks.get(event.network_id)
     if record is None:
         return state
-    record = _note_death(state, record, event.pid)
+    record = _note_death(state, record, event)
     proxy = record.proxy
     if proxy is None or not proxy.alive or _another(event.pid, proxy.pid):
         return put(state, record, touch=False)
     if _was_stopped(state, record, event.exit_code):
         return put(state, evolve(record, proxy=evolve(proxy, alive=False, pid=None)))
-    deaths = _deaths(proxy.started_at, proxy.deaths, event.at)
-    dead = evolve(proxy, alive=False, pid=None, deaths=deaths, last_death=_last(event))
-    record = evolve(record, proxy=dead)
-    return put(state, _paced(state, record, deaths, event, "the metadata proxy"))
+    return put(state, own_proxy_died(state, record, _last(event)))
+
+
+def instance_died(state: AgentState, record: NetworkRecord, key: InstanceKey, death: LastDeath) -> NetworkRecord:
+    """`record` without the process of an instance, which was to live."""
+    served = record.served[key]
+    early = not served.signalled and _is_early(served.started_at, death.at)
+    deaths = served.deaths + 1 if early else 1
+    dead = evolve(served, alive=False, pid=None, deaths=deaths, last_death=death, signalled=False)
+    return _paced(state, evolve(record, served=record.served.set(key, dead)), deaths, death, "dnsmasq")
+
+
+def own_proxy_died(state: AgentState, record: NetworkRecord, death: LastDeath) -> NetworkRecord:
+    """`record` without the process of its metadata proxy, which was to live."""
+    proxy = record.proxy
+    assert proxy is not None
+    deaths = proxy.deaths + 1 if _is_early(proxy.started_at, death.at) else 1
+    dead = evolve(proxy, alive=False, pid=None, deaths=deaths, last_death=death)
+    return _paced(state, evolve(record, proxy=dead), deaths, death, "the metadata proxy")
 
 
 def is_unexpected(event: events.ProcessDied | events.ProxyDied, state: AgentState) -> bool:
@@ -63,10 +76,12 @@ def is_unexpected(event: events.ProcessDied | events.ProxyDied, state: AgentStat
     return now is not None and now.alive and not _another(event.pid, now.pid)
 
 
-def _note_death(state: AgentState, record: NetworkRecord, pid: int | None) -> NetworkRecord:
+def _note_death(
+    state: AgentState, record: NetworkRecord, event: events.ProcessDied | events.ProxyDied
+) -> NetworkRecord:
     """What is being looked at on the host is out of date; what is being started may have died before we hear of it."""
-    if pid is not None and f"network:{record.id}" in state.in_flight:
-        record = evolve(record, died=record.died | {pid})
+    if event.pid is not None and f"network:{record.id}" in state.in_flight:
+        record = evolve(record, died=record.died.set(event.pid, _last(event)))
     return evolve(record, host_seq=state.seq)
 
 
@@ -79,25 +94,19 @@ def _another(pid: int | None, known: int | None) -> bool:
     return pid is not None and known is not None and pid != known
 
 
-def _deaths(started_at: float | None, deaths: int, at: float) -> int:
-    return deaths + 1 if started_at is not None and at - started_at < EARLY_DEATH else 1
+def _is_early(started_at: float | None, died_at: float) -> bool:
+    return started_at is not None and died_at - started_at < EARLY_DEATH
 
 
 def _last(event: events.ProcessDied | events.ProxyDied) -> LastDeath:
     return LastDeath(at=event.at, exit_code=event.exit_code, detail=short(event.detail))
 
 
-def _paced(
-    state: AgentState,
-    record: NetworkRecord,
-    deaths: int,
-    event: events.ProcessDied | events.ProxyDied,
-    what: str,
-) -> NetworkRecord:
+def _paced(state: AgentState, record: NetworkRecord, deaths: int, death: LastDeath, what: str) -> NetworkRecord:
     if deaths < 2:
         return record
     before = Retry(attempts=deaths - 2, not_before=0.0, reason="")
-    code = "not known" if event.exit_code is None else event.exit_code
-    reason = f"{what} died {deaths} times in a row, exit code {code}: {event.detail or 'nobody said why'}"
-    retry = backoff(state.settings, before, at=event.at, reason=reason, jitter=0.0)
+    code = "not known" if death.exit_code is None else death.exit_code
+    reason = f"{what} died {deaths} times in a row, exit code {code}: {death.detail or 'nobody said why'}"
+    retry = backoff(state.settings, before, at=death.at, reason=reason, jitter=0.0)
     return evolve(record, retry=retry)

@@ -18,6 +18,7 @@ from dhcpcore.observed import ObservedHost
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.answers import network_fetched, networks_fetched
 from dhcpcore.state.claims import claim_failed, claimed, released
+from dhcpcore.state.deaths import instance_died, own_proxy_died
 from dhcpcore.state.missing import heartbeat_trusted
 from dhcpcore.state.observation import host_observed
 from dhcpcore.state.ready import (
@@ -80,6 +81,9 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
                     state = put(state, evolve(record, namespace=True), touch=False)
             case actions.ReloadInstance():
                 record = state.record(action.key.network_id)
+                served = record.served.get(action.key)
+                if action.sighup and served is not None:
+                    record = evolve(record, served=record.served.set(action.key, evolve(served, signalled=True)))
                 state = put(state, evolve(record, pace=pace.begun(record.pace, event.at)), touch=False)
             case actions.ClaimAction():
                 record = state.record(action.key.network_id)
@@ -218,14 +222,14 @@ def _done_on_host(
             if isinstance(result, events.ProxyStarted) and result.dadfailed:
                 record = _without_metadata_address(state, record, action, at)
             else:
-                record = evolve(record, proxy=_started_proxy(record, action, result, at))
+                record = _with_started_proxy(state, record, action, result, at)
         case actions.StopProxy():
             if record.proxy is not None and record.proxy.proxy_id == action.proxy_id:
                 record = evolve(record, proxy=None)
             strays = tuple(proxy for proxy in record.stray_proxies if proxy.proxy_id != action.proxy_id)
             record = evolve(record, stray_proxies=strays)
     if record.died and f"network:{network_id}" not in state.in_flight:
-        record = evolve(record, died=frozenset())
+        record = evolve(record, died=Map())
     return put(state, record)
 
 
@@ -243,7 +247,6 @@ def _applied(
         served = ServedInstance(
             spec=action.spec,
             unreported=left,
-            alive=started.pid is None or started.pid not in record.died,
             pid=started.pid,
             # The address stays with the device, whatever serves on it.
             dadfailed=before is not None and before.dadfailed and before.spec.device.name == action.spec.device.name,
@@ -259,8 +262,19 @@ def _applied(
         served = evolve(before, spec=action.spec, unplugged="")
     else:
         unplugged = "" if isinstance(action, actions.ReloadInstance) and action.device else before.unplugged
-        served = evolve(before, spec=action.spec, dirty=False, leases=None, unplugged=unplugged, unreported=left)
+        served = evolve(
+            before,
+            spec=action.spec,
+            dirty=False,
+            leases=None,
+            unplugged=unplugged,
+            unreported=left,
+            signalled=False,
+        )
     record = evolve(record, served=record.served.set(action.key, served))
+    if served.pid is not None and (death := record.died.get(served.pid)) is not None:
+        # It died before we heard that it had started.
+        return state, instance_died(state, record, action.key, death)
     if isinstance(action, actions.ReleaseLeases | actions.UpdateDevice):
         return state, record
     return ready_with(state, still_to_report(state, record, action), action.spec.view)
@@ -292,18 +306,22 @@ def _without_metadata_address(
     return evolve(record, served=record.served.update(marked))
 
 
-def _started_proxy(record: NetworkRecord, action: actions.StartProxy, result: events.Result, at: float) -> ServedProxy:
+def _with_started_proxy(
+    state: AgentState, record: NetworkRecord, action: actions.StartProxy, result: events.Result, at: float
+) -> NetworkRecord:
     pid = result.pid if isinstance(result, events.ProxyStarted) else None
-    return ServedProxy(
+    proxy = ServedProxy(
         proxy_id=action.spec.proxy_id,
         config=action.spec.config,
         config_path=action.spec.config_path,
-        alive=pid is None or pid not in record.died,
         pid=pid,
         started_at=at,
         deaths=record.proxy.deaths if record.proxy is not None else 0,
         last_death=record.proxy.last_death if record.proxy is not None else None,
     )
+    record = evolve(record, proxy=proxy)
+    death = record.died.get(pid) if pid is not None else None
+    return own_proxy_died(state, record, death) if death is not None else record
 
 
 def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
@@ -338,7 +356,7 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
     assert action.network_id is not None
     record = state.record(action.network_id)
     if record.died and f"network:{record.id}" not in state.in_flight:
-        record = evolve(record, died=frozenset())
+        record = evolve(record, died=Map())
     if event.fault == "skipped":
         return put(state, record)
     if isinstance(action, actions.PortAction):

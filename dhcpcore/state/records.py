@@ -91,6 +91,7 @@ class ServedInstance:
         leases: text of its leases file when that was last observed and not yet judged.
         started_at: monotonic seconds; None for an adopted one. deaths: in a row, each soon after its start.
         last_death: of the process that it had before, or of this one.
+        signalled: it was sent a SIGHUP and has not been seen to outlive it; a death of that says nothing of its start.
     """
 
     spec: InstanceSpec
@@ -107,6 +108,7 @@ class ServedInstance:
     started_at: float | None = None
     deaths: int = 0
     last_death: LastDeath | None = None
+    signalled: bool = False
 
 
 @frozen(kw_only=True)
@@ -138,7 +140,7 @@ class NetworkRecord:
         observe: the host must be looked at before anything else is planned.
         awaiting_ready: ports to be reported once they are served; True where somebody waits for them.
         namespace: whether the network's namespace exists. strays: devices in it that belong to nothing.
-        stray_proxies: metadata proxies in it beside `proxy`. died: processes that ended while actions run on the host.
+        stray_proxies: metadata proxies in it beside `proxy`. died: how which pids ended while actions run on the host.
         owed: device ids of DHCP ports that nobody serves on any more, to be given back.
         host_seq: event number of the last outcome on this host.
         event_seq: event number of the last event that said whether the network is ours.
@@ -163,7 +165,7 @@ class NetworkRecord:
     namespace: bool = False
     strays: tuple[str, ...] = ()
     stray_proxies: tuple[ServedProxy, ...] = ()
-    died: frozenset[int] = frozenset()
+    died: Map[int, LastDeath] = Map()
     owed: Map[InstanceKey, str] = Map()
     host_seq: int = -1
     event_seq: int = -1

@@ -122,6 +122,56 @@ class TestFailures:
         assert script.record().served[KEY].deaths == 1
         script.succeed(restart)
 
+    def test_one_that_dies_of_our_signal_does_not_die_at_its_start(self) -> None:
+        """However often an operator has dnsmasq before 2.91 signalled, the next start waits no longer than one."""
+        script = serving(reload_method="sighup")
+        for number in range(8):
+            script.tell(events.PortCreated(port=port(10 + number)))
+            (reload,) = script.start().actions
+            assert isinstance(reload, actions.ReloadInstance)
+            death = events.ProcessDied(key=KEY, pid=script.record().served[KEY].pid, exit_code=-11)
+            if number % 2:
+                script.tell(death)
+                script.fail(reload, reason="it died")
+            else:
+                script.fail(reload, reason="it died")
+                script.tell(death)
+            retry = script.record().retry
+            assert retry is not None
+            assert (retry.attempts, script.record().served[KEY].deaths) == (1, 1)
+            script.now = retry.not_before
+            script.settle()
+            assert script.record().served[KEY].alive
+
+    def test_one_that_outlived_our_signal_dies_at_its_start(self) -> None:
+        script = serving(reload_method="sighup")
+        script.tell(events.PortCreated(port=port(10)))
+        script.succeed(*script.start().actions)
+        for number in range(1, 3):
+            script.tell(events.ProcessDied(key=KEY, exit_code=2))
+            assert script.record().served[KEY].deaths == number
+            script.now += 1.0
+            script.settle()
+
+    def test_one_that_dies_before_its_start_is_told_is_paced_too(self) -> None:
+        """Nothing is started over and over without a pause, however early it dies."""
+        script = serving()
+        script.tell(events.ProcessDied(key=KEY, exit_code=2))
+        for deaths in range(2, 5):
+            (restart,) = script.start().actions
+            assert isinstance(restart, actions.RestartInstance)
+            pid = 4000 + deaths
+            script.tell(events.ProcessDied(key=KEY, pid=pid, exit_code=-11, detail="why"))
+            script.tell(events.ActionSucceeded(action=restart, result=events.InstanceStarted(pid=pid)))
+            served = script.record().served[KEY]
+            assert served.last_death is not None
+            assert (served.alive, served.deaths, served.last_death.exit_code) == (False, deaths, -11)
+            assert not script.plan()
+            retry = script.record().retry
+            assert retry is not None
+            assert "why" in retry.reason
+            script.now = retry.not_before
+
     def test_how_it_died_is_remembered_after_it_is_back(self) -> None:
         script = serving(force_metadata=True)
         script.now = 100.0
