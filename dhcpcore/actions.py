@@ -88,6 +88,11 @@ class InstanceAction(Action):
         return self.key.network_id
 
 
+def claim_scope(key: InstanceKey) -> str:
+    """The scope of what is asked about an instance's DHCP port: one for all that share its device id."""
+    return f"claim:{key.port_key.directory}"
+
+
 @frozen(kw_only=True)
 class PortAction(InstanceAction):
     """Something asked of the server about one instance's DHCP port."""
@@ -95,7 +100,7 @@ class PortAction(InstanceAction):
     @property
     def scope(self) -> str:
         """A claim that fails stops no other instance, and does not wait for what runs on the host."""
-        return f"claim:{self.key.directory}"
+        return claim_scope(self.key)
 
 
 @frozen(kw_only=True)

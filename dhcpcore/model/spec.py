@@ -34,6 +34,14 @@ class InstanceKey:
         """The instance's directory below dhcp_confs; also dnsmasq's process uuid in Neutron."""
         return self.network_id if self.segmentation is None else f"{self.segmentation}/{self.network_id}"
 
+    @property
+    def port_key(self) -> InstanceKey:
+        """Whose DHCP port it serves on: a flat segment's has the device id of the whole network's.
+
+        (Neutron get_dhcp_agent_device_id adds no suffix where the segment has no segmentation id.)
+        """
+        return InstanceKey(network_id=self.network_id) if self.segmentation in ("None", "0") else self
+
     def __str__(self) -> str:
         return self.directory
 

@@ -26,9 +26,8 @@ class DhcpPortChoice:
 
 
 def device_id(settings: Settings, key: InstanceKey) -> str:
-    """The device_id of an instance's DHCP port; a flat segment's has no suffix (Neutron get_dhcp_agent_device_id)."""
-    segmentation = None if key.segmentation in (None, "None", "0") else key.segmentation
-    return settings.dhcp_device_id(key.network_id, segmentation)
+    """The device_id of an instance's DHCP port (Neutron get_dhcp_agent_device_id)."""
+    return settings.dhcp_device_id(key.network_id, key.port_key.segmentation)
 
 
 def choose_dhcp_port(

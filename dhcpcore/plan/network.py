@@ -25,6 +25,7 @@ from dhcpcore.actions import (
     RestartInstance,
     StartProxy,
     StopProxy,
+    claim_scope,
 )
 from dhcpcore.model.network import Network
 from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec
@@ -112,7 +113,7 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     # Another instance serves on the port that it owed; what told of that goes.
     taken_over = {key for key, own_id in record.owed.items() if key not in keys and own_id in kept}
     for key in sorted(taken_over, key=lambda key: key.directory):
-        if f"claim:{key.directory}" not in state.in_flight:
+        if claim_scope(key) not in state.in_flight:
             actions.append(_release(state, key, None, "another instance serves on its port"))
     right: list[InstanceSpec] = []
     taken: set[str] = set()
@@ -161,7 +162,7 @@ def _serve_instance(
     Args:
         taken: reserved ports claimed by this plan.
     """
-    if f"claim:{view.key.directory}" in state.in_flight:
+    if claim_scope(view.key) in state.in_flight:
         return [], None
     served = record.served.get(view.key)
     choice = choose_dhcp_port(
@@ -253,7 +254,7 @@ def _give_back(
         _release(state, key, owed[key], reason)
         for key in sorted(owed, key=lambda key: key.directory)
         if owed[key] not in served
-        and f"claim:{key.directory}" not in state.in_flight
+        and claim_scope(key) not in state.in_flight
         and _due(record.claim_retry.get(key), now)
     ]
 

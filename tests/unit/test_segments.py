@@ -85,6 +85,29 @@ class TestSegments:
         assert not script.record().owed
         assert script.server["net"].ports == (script.own_port(),)
 
+    def test_a_port_that_is_being_given_back_is_not_claimed_anew_beside_that(self) -> None:
+        """The server would delete the new one, or we forget it and claim a third."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        script.change(subnets=(), segments=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        script.succeed(*script.start().actions)
+        given_back = [action for action in script.start().actions if isinstance(action, actions.ReleaseDhcpPort)]
+        assert given_back
+        # Created again with its id, and not routed, while they are under way.
+        del script.answers[actions.CreateDhcpPort]
+        script.change(subnets=(subnet(),), ports=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        assert not script.start().actions
+        script.succeed(*given_back)
+        script.settle()
+        created = [action for action in script.history if isinstance(action, actions.CreateDhcpPort)]
+        assert [action.key for action in created[2:]] == [InstanceKey(network_id="net")]
+        assert len(script.server["net"].ports) == 1
+
     def test_those_that_stay_are_not_started_again_when_others_go(self) -> None:
         """Launchpad 2051729: what happened to one segment reached the others."""
         script = Script()
