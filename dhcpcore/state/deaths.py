@@ -6,10 +6,11 @@ from typing import Final
 
 from attrs import evolve
 
+import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, put
-from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, backoff, short
+from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, ServedProxy, backoff, short
 
 #: A process that ends within this many seconds of its start counts as dying at its start.
 EARLY_DEATH = 60.0
@@ -28,7 +29,7 @@ def process_died(event: events.ProcessDied, state: AgentState) -> AgentState:
     served = record.served.get(event.key)
     if served is None or not served.alive or _another(event.pid, served.pid):
         return put(state, record, touch=False)
-    if _was_stopped(state, record, event.exit_code):
+    if served.ending and event.exit_code in _STOPPED:
         gone = evolve(served, alive=False, pid=None)
         return put(state, evolve(record, served=record.served.set(event.key, gone)))
     return put(state, instance_died(state, record, event.key, _last(event)))
@@ -43,9 +44,57 @@ def proxy_died(event: events.ProxyDied, state: AgentState) -> AgentState:
     proxy = record.proxy
     if proxy is None or not proxy.alive or _another(event.pid, proxy.pid):
         return put(state, record, touch=False)
-    if _was_stopped(state, record, event.exit_code):
+    if proxy.ending and event.exit_code in _STOPPED:
         return put(state, evolve(record, proxy=evolve(proxy, alive=False, pid=None)))
     return put(state, own_proxy_died(state, record, _last(event)))
+
+
+def begun(state: AgentState, action: actions.Action) -> AgentState:
+    """An action begins: what it ends, or signals, has not died of itself."""
+    if not isinstance(action, actions.InstanceAction | actions.StartProxy | actions.StopProxy):
+        return state
+    record = state.record(action.network_id)
+    match action:
+        case actions.ReloadInstance(sighup=True):
+            changed = _marked(record, action.key, signalled=True)
+        case actions.RestartInstance() | actions.ReloadInstance() | actions.DisableInstance():
+            changed = _marked(record, action.key, ending=True)
+        case actions.StartProxy():
+            changed = _proxy_marked(record, ending=True)
+        case actions.StopProxy() if record.proxy is not None and record.proxy.proxy_id == action.proxy_id:
+            changed = _proxy_marked(record, ending=True)
+        case _:
+            return state
+    return state if changed is record else put(state, changed, touch=False)
+
+
+def not_done(record: NetworkRecord, action: actions.Action, *, skipped: bool) -> NetworkRecord:
+    """An action failed, or never began: it ends nothing any more; its signal may still be on its way."""
+    if isinstance(action, actions.StartProxy | actions.StopProxy):
+        return _proxy_marked(record, ending=False)
+    if not isinstance(action, actions.InstanceAction):
+        return record
+    return _marked(record, action.key, ending=False, signalled=False if skipped else None)
+
+
+def _marked(
+    record: NetworkRecord, key: InstanceKey, *, ending: bool | None = None, signalled: bool | None = None
+) -> NetworkRecord:
+    served = record.served.get(key)
+    if served is None:
+        return record
+    ending = served.ending if ending is None else ending
+    signalled = served.signalled if signalled is None else signalled
+    if (ending, signalled) == (served.ending, served.signalled):
+        return record
+    marked = evolve(served, ending=ending, signalled=signalled)
+    return evolve(record, served=record.served.set(key, marked))
+
+
+def _proxy_marked(record: NetworkRecord, *, ending: bool) -> NetworkRecord:
+    if record.proxy is None or record.proxy.ending == ending:
+        return record
+    return evolve(record, proxy=evolve(record.proxy, ending=ending))
 
 
 def instance_died(state: AgentState, record: NetworkRecord, key: InstanceKey, death: LastDeath) -> NetworkRecord:
@@ -67,13 +116,15 @@ def own_proxy_died(state: AgentState, record: NetworkRecord, death: LastDeath) -
 
 
 def is_unexpected(event: events.ProcessDied | events.ProxyDied, state: AgentState) -> bool:
-    """Whether a process died that was to live: not one that an action stops, and not an earlier one."""
+    """Whether a process died that was to live: not one that an action stops or signals, and not an earlier one."""
     network_id = event.key.network_id if isinstance(event, events.ProcessDied) else event.network_id
     record = state.networks.get(network_id)
-    if record is None or f"network:{network_id}" in state.in_flight:
+    if record is None:
         return False
     now = record.served.get(event.key) if isinstance(event, events.ProcessDied) else record.proxy
-    return now is not None and now.alive and not _another(event.pid, now.pid)
+    if now is None or not now.alive or now.ending or _another(event.pid, now.pid):
+        return False
+    return isinstance(now, ServedProxy) or not now.signalled
 
 
 def _note_death(
@@ -83,11 +134,6 @@ def _note_death(
     if event.pid is not None and f"network:{record.id}" in state.in_flight:
         record = evolve(record, died=record.died.set(event.pid, _last(event)))
     return evolve(record, host_seq=state.seq)
-
-
-def _was_stopped(state: AgentState, record: NetworkRecord, exit_code: int | None) -> bool:
-    """Whether it ended while we work on it, as one does that is told to: several restarts in a row are no crashes."""
-    return f"network:{record.id}" in state.in_flight and exit_code in _STOPPED
 
 
 def _another(pid: int | None, known: int | None) -> bool:

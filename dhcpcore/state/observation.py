@@ -53,6 +53,9 @@ def host_observed(
             # Left behind by somebody: whether the server wants it is for the next full answer to say.
             state = need_full_fetch(state, "found on the host what was not known")
         record = state.record(network_id)
+        if record.died and f"network:{network_id}" not in state.in_flight:
+            record = evolve(record, died=Map())
+            state = put(state, record, touch=False)
         if f"network:{network_id}" in state.in_flight or record.host_seq > sent_seq >= 0:
             state = touch(state, network_id)  # what was seen there is older than what is known
             continue

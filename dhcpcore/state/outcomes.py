@@ -10,6 +10,7 @@ from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
+import dhcpcore.state.deaths as deaths
 import dhcpcore.state.pace as pace
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
@@ -18,7 +19,6 @@ from dhcpcore.observed import ObservedHost
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.answers import network_fetched, networks_fetched
 from dhcpcore.state.claims import claim_failed, claimed, released
-from dhcpcore.state.deaths import instance_died, own_proxy_died
 from dhcpcore.state.missing import heartbeat_trusted
 from dhcpcore.state.observation import host_observed
 from dhcpcore.state.ready import (
@@ -69,6 +69,7 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
         retry = backoff(state.settings, record.retry, at=event.at, reason=failure.reason, jitter=0.0)
         state = put(state, evolve(record, retry=retry), touch=False)
     for action in plan.actions:
+        state = deaths.begun(state, action)
         match action:
             case actions.ReportState():
                 interval = float(state.settings.report_interval)
@@ -81,9 +82,6 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
                     state = put(state, evolve(record, namespace=True), touch=False)
             case actions.ReloadInstance():
                 record = state.record(action.key.network_id)
-                served = record.served.get(action.key)
-                if action.sighup and served is not None:
-                    record = evolve(record, served=record.served.set(action.key, evolve(served, signalled=True)))
                 state = put(state, evolve(record, pace=pace.begun(record.pace, event.at)), touch=False)
             case actions.ClaimAction():
                 record = state.record(action.key.network_id)
@@ -187,7 +185,8 @@ def _done_on_host(
     network_id = action.network_id
     assert network_id is not None
     record = evolve(state.record(network_id), host_seq=state.seq)
-    if f"network:{network_id}" not in state.in_flight:
+    if f"network:{network_id}" not in state.in_flight and record.retry is not None and record.retry.not_before <= at:
+        # Not one that came while this was under way: that is the pause of another process.
         record = evolve(record, retry=None)
     match action:
         case actions.ApplyAction():
@@ -269,15 +268,17 @@ def _applied(
             leases=None,
             unplugged=unplugged,
             unreported=left,
+            ending=False,
             signalled=False,
         )
     record = evolve(record, served=record.served.set(action.key, served))
-    if served.pid is not None and (death := record.died.get(served.pid)) is not None:
-        # It died before we heard that it had started.
-        return state, instance_died(state, record, action.key, death)
     if isinstance(action, actions.ReleaseLeases | actions.UpdateDevice):
         return state, record
-    return ready_with(state, still_to_report(state, record, action), action.spec.view)
+    record = still_to_report(state, record, action)
+    if served.pid is not None and (death := record.died.get(served.pid)) is not None:
+        # It died before we heard that it had started.
+        return state, deaths.instance_died(state, record, action.key, death)
+    return ready_with(state, record, action.spec.view) if served.alive else (state, record)
 
 
 def _reloaded(
@@ -321,7 +322,7 @@ def _with_started_proxy(
     )
     record = evolve(record, proxy=proxy)
     death = record.died.get(pid) if pid is not None else None
-    return own_proxy_died(state, record, death) if death is not None else record
+    return deaths.own_proxy_died(state, record, death) if death is not None else record
 
 
 def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
@@ -357,6 +358,7 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
     record = state.record(action.network_id)
     if record.died and f"network:{record.id}" not in state.in_flight:
         record = evolve(record, died=Map())
+    record = deaths.not_done(record, action, skipped=event.fault == "skipped")
     if event.fault == "skipped":
         return put(state, record)
     if isinstance(action, actions.PortAction):

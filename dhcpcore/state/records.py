@@ -91,6 +91,7 @@ class ServedInstance:
         leases: text of its leases file when that was last observed and not yet judged.
         started_at: monotonic seconds; None for an adopted one. deaths: in a row, each soon after its start.
         last_death: of the process that it had before, or of this one.
+        ending: an action under way ends its process, and may start another.
         signalled: it was sent a SIGHUP and has not been seen to outlive it; a death of that says nothing of its start.
     """
 
@@ -108,12 +109,16 @@ class ServedInstance:
     started_at: float | None = None
     deaths: int = 0
     last_death: LastDeath | None = None
+    ending: bool = False
     signalled: bool = False
 
 
 @frozen(kw_only=True)
 class ServedProxy:
-    """The metadata proxy of a network as this host runs it; `config` None where its file is missing."""
+    """The metadata proxy of a network as this host runs it; `config` None where its file is missing.
+
+    The rest is as in `ServedInstance`.
+    """
 
     proxy_id: str
     config: str | None
@@ -124,6 +129,7 @@ class ServedProxy:
     started_at: float | None = None
     deaths: int = 0
     last_death: LastDeath | None = None
+    ending: bool = False
 
 
 @frozen(kw_only=True)
