@@ -99,7 +99,7 @@ class PortAction(InstanceAction):
 
     @property
     def scope(self) -> str:
-        """A claim that fails stops no other instance, and does not wait for what runs on the host."""
+        """A claim that fails stops no instance with another port, and does not wait for what runs on the host."""
         return claim_scope(self.key)
 
 
@@ -167,13 +167,12 @@ class ReleaseDhcpPort(PortAction):
     """Give every port with this device id back to the server.
 
     Attributes:
-        device_id: None where another instance serves on that port by now: only what is left of this one goes.
         directory: of an instance that was disabled: what is left of it goes when the server has its port. None: it
             serves on.
     """
 
     kind: ClassVar[str] = "release_dhcp_port"
-    device_id: str | None
+    device_id: str
     directory: str | None = None
 
 
@@ -269,6 +268,14 @@ class ForgetUnreported(InstanceAction):
 
 
 @frozen(kw_only=True)
+class ForgetOwed(InstanceAction):
+    """Remove what is left in `directory` of an instance that was disabled: another one serves on its DHCP port now."""
+
+    kind: ClassVar[str] = "forget_owed"
+    directory: str
+
+
+@frozen(kw_only=True)
 class DisableInstance(InstanceAction):
     """Process, device and files go; what remains of them until its DHCP port is given back tells that it is owed.
 
@@ -354,6 +361,7 @@ ORDER: Final[tuple[type[Action], ...]] = (
     UpdateDevice,
     ReleaseLeases,
     ForgetUnreported,
+    ForgetOwed,
     StartProxy,
     NotifyReady,
 )

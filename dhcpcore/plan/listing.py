@@ -17,6 +17,7 @@ from dhcpcore.actions import (
     ClaimAction,
     DisableInstance,
     EnableInstance,
+    ForgetOwed,
     ForgetUnreported,
     Held,
     InstanceAction,
@@ -259,7 +260,7 @@ class _Changes:
         for action in plan:
             if isinstance(action, ReleaseDhcpPort) and action.key not in replaced:
                 continue  # a port that nobody serves on is given back: no instance changes
-            if isinstance(action, ForgetUnreported):
+            if isinstance(action, ForgetUnreported | ForgetOwed):
                 continue
             if isinstance(action, InstanceAction):
                 self._instance(state, action, replaced)

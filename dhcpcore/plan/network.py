@@ -17,6 +17,7 @@ from dhcpcore.actions import (
     DisableInstance,
     EnableInstance,
     FetchNetwork,
+    ForgetOwed,
     ObserveHost,
     ReleaseDhcpPort,
     ReloadInstance,
@@ -103,18 +104,21 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     actions: list[Action] = []
     keys = {view.key for view in views}
     kept = {device_id(state.settings, key) for key in keys}
+    plugged = {record.served[key].spec.device.name for key in keys if key in record.served}
     for key in sorted(record.served, key=lambda key: key.directory):
         if key not in keys:
             gone = _disable(state, key, record.served[key], "its segment is gone, or has no subnet with DHCP")
             # A flat segment's DHCP port has the device id of the whole network's: it serves on.
-            actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)
+            gone = evolve(gone, device_id=None) if gone.device_id in kept else gone
+            actions.append(evolve(gone, device="") if gone.device in plugged else gone)
     owed = {key: own_id for key, own_id in record.owed.items() if key not in keys and own_id not in kept}
     actions.extend(_give_back(state, record, owed, actions, "its segment is gone, or has no subnet with DHCP", now))
     # Another instance serves on the port that it owed; what told of that goes.
     taken_over = {key for key, own_id in record.owed.items() if key not in keys and own_id in kept}
     for key in sorted(taken_over, key=lambda key: key.directory):
         if claim_scope(key) not in state.in_flight:
-            actions.append(_release(state, key, None, "another instance serves on its port"))
+            reasons = ("another instance serves on the port that was to be given back",)
+            actions.append(ForgetOwed(key=key, directory=_directory(state, key), reasons=reasons))
     right: list[InstanceSpec] = []
     taken: set[str] = set()
     serving: list[Action] = []
@@ -160,9 +164,9 @@ def _serve_instance(
     """What one instance needs, and what it serves where that is what it should.
 
     Args:
-        taken: reserved ports claimed by this plan.
+        taken: reserved ports claimed by this plan, and the scopes of its claims.
     """
-    if claim_scope(view.key) in state.in_flight:
+    if claim_scope(view.key) in state.in_flight or claim_scope(view.key) in taken:
         return [], None
     served = record.served.get(view.key)
     choice = choose_dhcp_port(
@@ -178,6 +182,7 @@ def _serve_instance(
     retry = record.claim_retry.get(view.key)
     if choice.claims and settled and _due(retry, now):
         taken.update(claim.port_id for claim in choice.claims if isinstance(claim, ClaimReservedPort))
+        taken.add(claim_scope(view.key))
         return list(choice.claims), None
     if choice.port is None:
         if served is not None and settled and retry is not None and _hopeless(retry):
@@ -217,7 +222,7 @@ def _disable(state: AgentState, key: InstanceKey, served: ServedInstance, reason
     spec: InstanceSpec = served.spec
     return DisableInstance(
         key=key,
-        directory=spec.directory or f"{state.settings.confs_dir}/{key.directory}",
+        directory=spec.directory or _directory(state, key),
         namespace=f"qdhcp-{key.network_id}",
         device=spec.device.name,
         device_id=device_id(state.settings, key),
@@ -259,10 +264,13 @@ def _give_back(
     ]
 
 
-def _release(state: AgentState, key: InstanceKey, own_id: str | None, reason: str) -> ReleaseDhcpPort:
-    directory = f"{state.settings.confs_dir}/{key.directory}"
+def _release(state: AgentState, key: InstanceKey, own_id: str, reason: str) -> ReleaseDhcpPort:
     reasons = (f"it serves no more: {reason}",)
-    return ReleaseDhcpPort(key=key, device_id=own_id, directory=directory, reasons=reasons)
+    return ReleaseDhcpPort(key=key, device_id=own_id, directory=_directory(state, key), reasons=reasons)
+
+
+def _directory(state: AgentState, key: InstanceKey) -> str:
+    return f"{state.settings.confs_dir}/{key.directory}"
 
 
 def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:

@@ -19,7 +19,7 @@ from dhcpcore.model.settings import Settings
 from dhcpcore.observed import UNREPORTED_MARK
 from dhcpcore.recipes.calls import Call, Contract, Recipe, follow, in_steps
 from dhcpcore.recipes.failures import failed, skipped
-from dhcpcore.recipes.instance import disable, give_back, release, reload, start
+from dhcpcore.recipes.instance import disable, forget_owed, give_back, release, reload, start
 from dhcpcore.recipes.looking import observe
 from dhcpcore.render.isolation import METADATA_V6_ADDRESS
 
@@ -85,6 +85,8 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
             yield from release(action.spec)
         case actions.ForgetUnreported():
             yield Call("files", "remove", (f"{action.directory}/{UNREPORTED_MARK}",))
+        case actions.ForgetOwed():
+            yield from forget_owed(action.directory)
         case actions.DisableInstance():
             yield from disable(action)
     return None

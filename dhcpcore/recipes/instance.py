@@ -100,15 +100,19 @@ def disable(action: actions.DisableInstance) -> Recipe[None]:
 def give_back(action: actions.ReleaseDhcpPort) -> Recipe[None]:
     """Give the DHCP port back, then forget that it was owed."""
     try:
-        if action.device_id is not None:
-            yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
+        yield Call("server", "release_dhcp_port", (action.key.network_id, action.device_id))
     except AdapterError as error:
         # The network went, and its ports with it. Where it is wanted, the claim that follows is told so too.
         if fault_of(error) != "network_not_found":
             raise
     if action.directory is not None:
-        yield Call("files", "remove", (f"{action.directory}/{OWED_MARK}",))
-        yield from _remove_empty(action.directory)
+        yield from forget_owed(action.directory)
+
+
+def forget_owed(directory: str) -> Recipe[None]:
+    """Remove what is left of an instance that was disabled."""
+    yield Call("files", "remove", (f"{directory}/{OWED_MARK}",))
+    yield from _remove_empty(directory)
 
 
 def _remove_empty(directory: str) -> Recipe[None]:

@@ -81,9 +81,8 @@ def claim_failed(
         if not gives_back and record.event_seq > record.claim_seq:
             return put(state, need_fetch(record, state.seq, "a claim failed"))
         return drop_desired(state, record, "unlisted")
-    # Of a network that is not ours any more there will be no news: what it is owed is tried again all the same.
-    waits = not (gives_back and record.desired is None)
-    if waits and (event.fault == "address_exhausted" or not event.retryable):
+    # No news is to be expected of a port that is owed: giving it back is tried again all the same.
+    if not gives_back and (event.fault == "address_exhausted" or not event.retryable):
         retry = until_news(record.claim_retry.get(key), event.reason)
         return put(state, evolve(record, claim_retry=record.claim_retry.set(key, retry)))
     record = _claim_again(state, record, key, event.reason, at=event.at, jitter=event.jitter)
@@ -93,11 +92,13 @@ def claim_failed(
     return put(state, record)
 
 
-def released(record: NetworkRecord, device_id: str) -> NetworkRecord:
-    """`record` without the ports of this device id."""
+def released(state: AgentState, record: NetworkRecord, device_id: str, at: float) -> tuple[AgentState, NetworkRecord]:
+    """Without the ports of this device id; an answer that was asked for before brings none of them back."""
     if record.desired is None:
-        return record
+        return state, record
+    tombstones, age = state.tombstones, state.settings.tombstone_age
     for position, port in reversed(list(enumerate(record.desired.ports))):
         if port.device_id == device_id:
             record = without_port(record, position, port)
-    return record
+            tombstones = tombstones.add(port.id, seq=state.seq, at=at, age=age)
+    return evolve(state, tombstones=tombstones), record

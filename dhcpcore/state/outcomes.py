@@ -205,14 +205,16 @@ def _done_on_host(
             if action.device_id is not None:
                 record = evolve(record, owed=record.owed.set(action.key, action.device_id))
         case actions.ReleaseDhcpPort():
-            if action.device_id is not None:
-                record = released(record, action.device_id)
+            state, record = released(state, record, action.device_id, at)
             owed = record.owed.items()
             left = {key: own_id for key, own_id in owed if own_id != action.device_id and key != action.key}
             record = evolve(record, owed=Map(left))
             if record.desired is not None and action.key in record.claim_retry:
                 # Its address may be what a claim waits for.
                 record = evolve(record, claim_retry=record.claim_retry.delete(action.key))
+        case actions.ForgetOwed():
+            if action.key in record.owed:
+                record = evolve(record, owed=record.owed.delete(action.key))
         case actions.RemoveNamespace():
             record = evolve(record, namespace=False, strays=())
         case actions.RemoveDevice():

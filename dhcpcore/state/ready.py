@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve
+from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
@@ -37,6 +38,10 @@ def settled(state: AgentState, network_id: str) -> AgentState:
         if instance.leases is not None:
             served = served.set(key, evolve(instance, leases=None))
     changed = record if served is record.served else evolve(record, served=served)
+    if record.claim_retry:
+        # Of an instance that is not wanted any more nothing is claimed; giving back what it owes may have failed.
+        retries = {key: retry for key, retry in record.claim_retry.items() if key in served or key in record.owed}
+        changed = changed if len(retries) == len(record.claim_retry) else evolve(changed, claim_retry=Map(retries))
     if record.awaiting_ready:
         state, changed = move_ready(state, changed, {port.id for port in record.desired.ports})
     return state if changed is record else put(state, changed, touch=False)

@@ -158,6 +158,44 @@ class TestOurPort:
         asked = [kind for kind in script.kinds() if kind in ("create_dhcp_port", "release_dhcp_port")]
         assert asked[-3:] == ["create_dhcp_port", "release_dhcp_port", "create_dhcp_port"]
 
+    @pytest.mark.parametrize("retryable", [True, False])
+    def test_giving_back_is_not_tried_over_and_over_without_a_pause(self, retryable: bool) -> None:
+        script = serving()
+        script.tell(events.NetworkDeleted(network_id="net"))
+        script.succeed(*(action for action in script.start() if isinstance(action, actions.DisableInstance)))
+        script.now = 10.0
+        script.server["net"] = network()
+        script.tell(events.NetworkCreated(network_id="net"))
+        for _ in range(20):
+            for action in script.start():
+                if isinstance(action, actions.ClaimAction):
+                    script.fail(action, fault="address_exhausted")
+                elif isinstance(action, actions.ReleaseDhcpPort):
+                    script.fail(action, retryable=retryable)
+                else:
+                    script.succeed(action)
+        assert script.kinds().count("release_dhcp_port") <= 2
+        script.now = 100.0
+        script.succeed(*script.start())
+        script.succeed(*script.start())
+        assert script.kinds()
+
+    def test_an_answer_from_before_a_port_was_given_back_does_not_bring_it_back(self) -> None:
+        script = serving()
+        listed = script.server["net"]
+        script.change(admin_state_up=False)
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start())
+        script.succeed(*script.start())
+        (release,) = (action for action in script.start() if isinstance(action, actions.ReleaseDhcpPort))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        others = script.start().actions
+        (fetch,) = (action for action in others if isinstance(action, actions.FetchNetwork))
+        script.succeed(release, *(action for action in others if action is not fetch))
+        script.tell(events.ActionSucceeded(action=fetch, result=listed))
+        script.settle()
+        assert script.kinds().count("create_dhcp_port") == 1
+
     def test_an_answer_without_the_address_asked_for_backs_off(self) -> None:
         """Launchpad 1627480: the port comes back without the requested fixed IP."""
         script = Script(network())

@@ -80,10 +80,81 @@ class TestSegments:
         script.succeed(*disables)
         assert script.record().owed[flat] == own_id
         script.settle()
-        released = [action for action in script.history if isinstance(action, actions.ReleaseDhcpPort)]
-        assert [(action.key, action.device_id) for action in released if action.key == flat] == [(flat, None)]
+        assert [action.key for action in script.history if isinstance(action, actions.ForgetOwed)] == [flat]
+        assert not [a for a in script.history if isinstance(a, actions.ReleaseDhcpPort) and a.key == flat]
         assert not script.record().owed
         assert script.server["net"].ports == (script.own_port(),)
+
+    def test_what_is_left_of_one_and_cannot_be_removed_keeps_nobody_from_being_served(self) -> None:
+        """The chain of the claim, and of the start, does not wait for a file of another instance."""
+        script = Script()
+        self._routed(script)
+        script.settle()
+        script.change(subnets=(), segments=(), ports=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        disables = script.start().actions
+        del script.answers[actions.CreateDhcpPort]
+        script.change(subnets=(subnet(),), ports=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        script.succeed(*disables)
+        failed = 0
+        for _ in range(20):
+            script.now += 1.0
+            for action in script.start().actions:
+                if isinstance(action, actions.ForgetOwed):
+                    failed += 1
+                    script.fail(action, reason="read-only file system", retryable=bool(failed % 2))
+                elif isinstance(action, actions.ObserveHost):
+                    script.observed = observed(script)
+                    script.succeed(action)
+                else:
+                    script.succeed(action)
+        assert 1 <= failed <= 5
+        assert InstanceKey(network_id="net") in script.record().served
+
+    def _beside(self) -> Script:
+        """A flat segment beside subnets of no segment: both are served on the port with the whole network's id."""
+        script = Script()
+        flat = Segment(id="seg-b", segmentation_id=None)
+        subnets = (subnet(number=0), subnet(number=1, segment_id="seg-b"))
+        script.server["net"] = network(segments=(flat,), subnets=subnets)
+        return script
+
+    def test_no_two_claims_for_one_device_id_are_in_a_plan(self) -> None:
+        script = self._beside()
+        script.settle()
+        assert {key.directory for key in script.record().served} == {"net", "None/net"}
+        (_,) = (action for action in script.history if isinstance(action, actions.CreateDhcpPort))
+
+    def test_the_device_on_which_another_one_serves_stays(self) -> None:
+        script = self._beside()
+        script.settle()
+        script.kinds()
+        script.change(subnets=script.server["net"].subnets[:1], segments=())
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        (gone,) = (action for action in script.history if isinstance(action, actions.DisableInstance))
+        assert (gone.key.directory, gone.device, gone.device_id) == ("None/net", "", None)
+        assert {key.directory for key in script.record().served} == {"net"}
+
+    def test_nothing_is_to_be_claimed_for_one_that_is_gone(self) -> None:
+        script = Script()
+        self._routed(script)
+        script.settle()
+        both = script.server["net"]
+        nine = (*both.subnets, subnet(number=2, segment_id="seg-c"))
+        script.change(subnets=nine, segments=(*both.segments, Segment(id="seg-c", segmentation_id=9)))
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.succeed(*script.start().actions)
+        (claim,) = script.start().actions
+        script.fail(claim)
+        assert script.record().claim_retry
+        script.change(subnets=both.subnets, segments=both.segments)
+        script.tell(events.ResyncRequested(network_id="net", reason="asked"))
+        script.settle()
+        assert not script.record().claim_retry
 
     def test_a_port_that_is_being_given_back_is_not_claimed_anew_beside_that(self) -> None:
         """The server would delete the new one, or we forget it and claim a third."""

@@ -27,6 +27,7 @@ _SIGNS: Final[Mapping[str, str]] = {
     "remove_device": "-",
     "stop_proxy": "-",
     "release_dhcp_port": "-",
+    "forget_owed": "-",
 }
 
 
