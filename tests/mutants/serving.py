@@ -75,6 +75,26 @@ SERVING: Final = (
         killer=f"{_MUSEUM}::TestRestartOfDnsmasq::test_the_death_of_an_earlier_process_starts_no_second_one",
     ),
     Mutant(
+        name="any-success-ends-a-pause",
+        bugs=(),
+        museum=("PROC",),
+        brings_back="two processes of a network that die in turn are started over and over without a pause",
+        edits=edit("state/outcomes.py", "record.retry is not None and record.retry.not_before <= at:", "True:"),
+        killer=f"{_UNIT}/test_crash_loops.py::test_two_that_die_in_turn_are_paced",
+    ),
+    Mutant(
+        name="what-dies-before-its-start-is-told-is-not-counted",
+        bugs=(),
+        museum=("PROC",),
+        brings_back="a dnsmasq that dies at once is started over and over, and its ports are reported ready",
+        edits=edit(
+            "state/outcomes.py",
+            "        return state, deaths.instance_died(state, record, action.key, death)\n",
+            "        pass\n",
+        ),
+        killer=f"{_UNIT}/test_failures.py::TestFailures::test_one_that_dies_before_its_start_is_told_is_paced_too",
+    ),
+    Mutant(
         name="every-restart-of-the-agent-restarts-dnsmasq",
         bugs=(),
         museum=("L11", "PROC"),
@@ -150,8 +170,8 @@ SERVING: Final = (
         brings_back="a network gets segments: disabling what served it before releases the port that serves it now",
         edits=edit(
             _NETWORK,
-            "actions.append(evolve(gone, device_id=None) if gone.device_id in kept else gone)",
-            "actions.append(gone)",
+            "            gone = evolve(gone, device_id=None) if gone.device_id in kept else gone\n",
+            "",
         ),
         killer=f"{_MUSEUM}::TestSegments::test_a_network_that_gets_segments_keeps_what_its_segments_serve_on",
     ),

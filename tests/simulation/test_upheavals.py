@@ -9,12 +9,13 @@ from attrs import evolve
 
 from dhcpcore import events
 from dhcpcore.plan import diff
-from dhcpcore.state import AgentState, fold
+from dhcpcore.state import AgentState, deaths, fold
 from dhcpcore.testing.simulation import BrokenLaw, simulate
 from dhcpcore.testing.simulation.happenings import wait
 from dhcpcore.testing.simulation.networks import operate, take_leases
 from dhcpcore.testing.simulation.upheavals import (
     change_settings,
+    doom_processes,
     move_network,
     replace_dnsmasq,
     start_neighbour,
@@ -73,6 +74,20 @@ def test_a_process_of_the_replaced_program_is_not_taken_for_a_better_one(monkeyp
     allowed = diff.sighup_allowed
     monkeypatch.setattr(diff, "sighup_allowed", lambda served, *more: allowed(evolve(served, replaced=False), *more))
     assert "which dies of it" in _broken(replace_dnsmasq)
+
+
+def test_what_dies_at_every_start_is_paced_and_served_in_the_end() -> None:
+    """Law: see `Laws._on_start`; once the processes live on, all is served."""
+    killed = 0
+    for seed in range(6):
+        world = simulate(make_agent, seed=seed, happenings=(*_DAILY, doom_processes))
+        killed += world.host.count("start")
+    assert killed > 60
+
+
+def test_an_agent_that_starts_things_without_a_pause_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deaths, "_paced", lambda state, record, *_: record)
+    assert "times within a second" in _broken(doom_processes)
 
 
 def test_two_agents_serve_what_they_are_given() -> None:

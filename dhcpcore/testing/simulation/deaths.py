@@ -1,7 +1,7 @@
 """Processes that end, and how the agent comes to know of it: through the watcher that it made, or else as an event.
 
-Knows the host's processes and who watches them; lets none end, and knows no law.  What has ended is told when the world
-tells, not when it happens: the agent may be busy, or killed, meanwhile.
+Knows the host's processes and who watches them; lets none end but those of a doomed network, and knows no law.  What
+has ended is told when the world tells, not when it happens: the agent may be busy, or killed, meanwhile.
 """
 
 from __future__ import annotations
@@ -36,10 +36,15 @@ class _Watch:
 
 
 class Deaths:
-    """See the module's docstring."""
+    """See the module's docstring.
+
+    Attributes:
+        doomed: the network whose processes do not live longer than until the agent is told of deaths next.
+    """
 
     def __init__(self, host: MemoryHost) -> None:
         self._host = host
+        self.doomed: str | None = None
         self._untold: deque[ObservedProcess] = deque()
         self._unseen: set[int] = set()
         self._watch: _Watch | None = None
@@ -81,6 +86,8 @@ class Deaths:
 
     def tell(self, agent: SteppedAgent, now: float) -> bool:
         """Tell the agent of all that have ended; whether there were any."""
+        if self.doomed is not None:
+            self._kill_doomed(agent.state)
         any_told = bool(self._untold)
         while self._untold:
             process = self._untold.popleft()
@@ -89,6 +96,12 @@ class Deaths:
             else:
                 agent.put(_event(process, agent.state, now))
         return any_told
+
+    def _kill_doomed(self, state: AgentState) -> None:
+        for pid, process in sorted(self._host.processes.items()):
+            owner = self._host.owner(process)
+            if owner is not None and self.doomed in (owner.rpartition("/")[2], proxy_network(state, owner)):
+                self._host.kill(pid)
 
 
 def proxy_network(state: AgentState, proxy_id: str) -> str:

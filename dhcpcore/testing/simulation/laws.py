@@ -27,6 +27,9 @@ SLACK: Final = 5.0
 _LARGEST_BATCH: Final = 64
 
 
+#: Starts of one process within a second, none of them after a stop, that are too many: what dies again is paced.
+_TOO_MANY_STARTS: Final = 8
+
 #: MAC address and addresses of a port.
 Answered = tuple[str, frozenset[str]]
 
@@ -67,6 +70,9 @@ class Laws:
         self._planned_for: dict[str, tuple[int, int]] = {}
         #: Pids of dnsmasq that were started while the agent took another version for the installed one.
         self._misjudged: set[int] = set()
+        #: (program, owner) to when it was started within the last second, since it was stopped and in this life of the
+        #: agent: one after another died.
+        self._starts: dict[tuple[str, str], list[float]] = {}
         self._installed_at = float("-inf")
         self._reported_at = world.clock.monotonic()
         self._answering_since = self._reported_at
@@ -96,6 +102,7 @@ class Laws:
     def begin_life(self) -> None:
         """A new agent."""
         self._answering_since = self._world.now
+        self._starts.clear()
 
     def dnsmasq_installed(self) -> None:
         """Another version of dnsmasq is on the disk now; the agent has not looked yet."""
@@ -113,10 +120,13 @@ class Laws:
             assert process is not None
             if len(self._world.host.living(process.program, subject)) > 1:
                 self._violations.append(f"{process.program} of {subject} runs twice")
+            self._on_start(process.program, subject)
             if process.version == self._world.agent.state.capabilities.dnsmasq.version:
                 self._misjudged.discard(process.pid)
             else:
                 self._misjudged.add(process.pid)
+        if what == STOP and process is not None:
+            self._starts.pop((process.program, subject), None)
         if what == SIGNAL and process is not None:
             self._on_signal(subject, process)
         # That a mark is removed once its ports were reported is no change; no dnsmasq reads it.
@@ -127,6 +137,14 @@ class Laws:
                     self._violations.append(f"{what} of {subject}, though nothing has happened to that network")
         if process is not None and process.program == "dnsmasq":
             self.remember(subject, process)
+
+    def _on_start(self, program: str, owner: str) -> None:
+        """Nothing is started over and over without a pause."""
+        now = self._world.now
+        lately = [at for at in self._starts.get((program, owner), ()) if at > now - 1.0]
+        self._starts[program, owner] = [*lately, now]
+        if len(lately) >= _TOO_MANY_STARTS:
+            self._violations.append(f"{program} of {owner} was started {len(lately) + 1} times within a second")
 
     def _on_signal(self, directory: str, process: Process) -> None:
         """No dnsmasq is sent a SIGHUP that kills it, if the installed version was known when that was planned.

@@ -29,6 +29,7 @@ def heal(world: World) -> Wanted:
     world.faults.disarm()
     world.host.spawn_fault = world.host.disk.fault = None
     world.host.lost_releases = 0
+    world.deaths.doomed = None
     world.slow.clear()
     for running in world.executor.running:
         running.not_before = world.now

@@ -125,6 +125,22 @@ def move_network(world: World) -> None:
         world.pass_time(world.choices.pick((0.0, 0.1, 1.0)))
 
 
+def doom_processes(world: World) -> None:
+    """Whatever is started for one network dies at once, as with a program that crashes; or that has ended."""
+    if world.deaths.doomed is not None:
+        world.deaths.doomed = None
+        world.note("processes live on again")
+        return
+    served = sorted(each.id for each in world.agent.state.networks.values() if each.served)
+    others = [network_id for network_id in served if network_id != world.bystander]
+    if not others:
+        return
+    network_id = world.deaths.doomed = world.choices.pick(others)
+    world.laws.damaged(network_id)
+    world.note(f"processes of {network_id} die at every start")
+    world.pass_time(world.choices.pick((0.0, 3.0, 30.0)))
+
+
 UPHEAVALS: Final = (
     change_settings,
     replace_dnsmasq,
@@ -132,4 +148,5 @@ UPHEAVALS: Final = (
     stop_neighbour,
     move_network,
     move_network,
+    doom_processes,
 )
