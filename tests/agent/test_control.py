@@ -214,7 +214,7 @@ class TestTheSocketFile:
         began = time.monotonic()
         server.close()
         server.close()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
         assert os.listdir(os.path.dirname(path)) == []
 
     def test_another_ones_stays(self, path: str, server: ControlServer) -> None:

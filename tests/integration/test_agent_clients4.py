@@ -158,10 +158,10 @@ if hosts.inside():
         server.delete("port", first["id"])
         mine = {"subnet_id": network["subnet"]["id"], "ip_address": address(first)}
         second = server.port(network["id"], fixed_ips=[mine])
-        answered(wire, second["mac_address"], address(first), 2.0)
+        answered(wire, second["mac_address"], address(first), 20.0)
         with Wire(wire) as asking:
             assert asking.take_lease(second["mac_address"]).address == address(first)
-        fell_silent(wire, first["mac_address"], 1.0)
+        fell_silent(wire, first["mac_address"], 20.0)
         until("the old lease has gone", lambda: first["mac_address"] not in leases.read_text())
 
     def test_a_stranger_is_told_nothing(server: Server, tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ if hosts.inside():
         ):
             assert client.configuration().address == address(first)
         leases = agent.directory(network) / "leases"
+        # dnsmasq answers first, and then writes the file.
+        until("the lease is in the file", lambda: f" {address(first)} " in leases.read_text())
         duid = leases.read_text().split(address(first))[1].split()[1]
         server.delete("port", first["id"])
         until("the lease has gone", lambda: duid not in leases.read_text())

@@ -21,7 +21,7 @@ if hosts.inside():
             first, second = server.served(), server.served()
             os.kill(agent.dnsmasq_pid(first["id"]), signal.SIGKILL)
             assert agent.process is not None
-            assert agent.process.wait(5) == 1
+            assert agent.process.wait(20) == 1
             assert "check_child_processes_action says: exit" in agent.log
             assert len(dnsmasq_pids()) == 1
             agent.start()

@@ -22,7 +22,7 @@ from support.namespace import found
 from support.site import AgentProgram, Server, address, bridge, dnsmasq_pids, until
 
 #: Seconds without a heartbeat until an agent counts as dead.
-DOWN_TIME: Final = 3.0
+DOWN_TIME: Final = 6.0
 
 if hosts.inside():
 
@@ -140,6 +140,7 @@ if hosts.inside():
                 server.delete("port", port["id"])
                 until("neither answers", lambda: not offers(wire, port["mac_address"], 0.5))
                 until("both answer", lambda: len(offers(wire, other["mac_address"])) == 2)
+            until("both are at rest", lambda: all(_is_at_rest(host.agent) for host in (a, b)))
             # Audits find nothing to do, although only one of them can have fe80::a9fe:a9fe.
             before = [(host.dnsmasqs(), _done(host.agent)) for host in (a, b)]
             time.sleep(3.5)
@@ -197,6 +198,12 @@ if hosts.inside():
         """How many actions on the host it has carried out, looking aside."""
         lines = [line for line in agent.log.splitlines() if "action done" in line or "action failed" in line]
         return sum(1 for line in lines if not any(f"action={kind}" in line for kind in ("observe", "fetch", "report")))
+
+    def _is_at_rest(agent: AgentProgram) -> bool:
+        """Whether it does nothing, waits for nothing, and every proxy runs; looking and reporting aside."""
+        status = agent.status()
+        busy = {*status["in_flight"]} - {"observe", "report_state"}
+        return not busy and not status["pending"] and all(each["alive"] for each in status["metadata_proxies"])
 
     def _instances(host: Host) -> list[dict[str, Any]]:
         instances: list[dict[str, Any]] = host.agent.status()["instances"]

@@ -75,7 +75,8 @@ if hosts.inside():
         server.delete("port", network["ports"][0]["id"])
         server.delete("network", network["id"])
         until("its proxy has gone", lambda: proxy() is None)
-        assert not (agent.state / "ns-metadata-proxy" / f"{network['id']}.conf").exists()
+        config = agent.state / "ns-metadata-proxy" / f"{network['id']}.conf"
+        until("its configuration has gone", lambda: not config.exists())
 
     def test_rate_limiting_begins_with_a_signal(
         server: Server, agent: AgentProgram, metadata: MetadataAgent, tmp_path: Path

@@ -35,11 +35,11 @@ if hosts.inside():
 
     def is_answered(port: dict[str, Any]) -> None:
         """Wait until a port is offered its address."""
-        answered(bridge(port["network_id"]), port["mac_address"], address(port), 5.0)
+        answered(bridge(port["network_id"]), port["mac_address"], address(port), 30.0)
 
     def falls_silent(port: dict[str, Any]) -> None:
         """Wait until a port is offered nothing more."""
-        fell_silent(bridge(port["network_id"]), port["mac_address"], 5.0, quiet=0.3)
+        fell_silent(bridge(port["network_id"]), port["mac_address"], 30.0, quiet=0.3)
 
     def is_told(port: dict[str, Any], option: int, value: bytes | None) -> None:
         """Wait until a port is offered an option with this value; None for without it."""
@@ -49,7 +49,7 @@ if hosts.inside():
                 offer = wire.discover(port["mac_address"], seconds=0.2)
                 return offer is not None and offer.options.get(option) == value
 
-            until(f"option {option} is {value!r}", told, 5.0)
+            until(f"option {option} is {value!r}", told, 30.0)
 
     def in_namespace(network_id: str) -> str:
         """The addresses and routes of a network's namespace, in the words of ip(8)."""
@@ -183,7 +183,7 @@ if hosts.inside():
         assert agent is not None
         server.update("agent", agent["id"], admin_state_up=False)
         falls_silent(port)
-        until("no namespace is left", lambda: not list(Path("/run/netns").glob("qdhcp-*")), 10)
+        until("no namespace is left", lambda: not list(Path("/run/netns").glob("qdhcp-*")))
         server.update("agent", agent["id"], admin_state_up=True)
         is_answered(port)
 

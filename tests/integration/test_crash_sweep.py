@@ -28,7 +28,7 @@ from support.site import AgentProgram, Server, until
 #: Of the places, one in so many is tried by default.
 SHARE: Final = 15
 #: Seconds that an agent has after its start until all is as it must be.
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 
 WHOLE: Final = os.environ.get("DHCPCORE_CRASH_SWEEP") == "all"
 KERNEL: Final = os.environ.get("DHCPCORE_CRASH_KERNEL") == "1"
@@ -99,7 +99,7 @@ if hosts.inside():
             """Kill it at this place and start it again; the differences in words, None for none."""
             run = self.prepared(scenario)
             self.carry_out(scenario, run, place=place)
-            deadline = time.monotonic() + 3
+            deadline = time.monotonic() + 10
             while not self.mortal.has_died() and time.monotonic() < deadline:
                 time.sleep(0.005)
             died = self.mortal.has_died()

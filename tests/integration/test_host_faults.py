@@ -141,8 +141,9 @@ if hosts.inside():
 
     def test_no_descriptors_are_left(server: Server, agent: AgentProgram, calm: dict[str, Any]) -> None:
         """Law: EMFILE is no end of the agent; what could not be done is done when there are descriptors again."""
-        used = max(int(name) for name in os.listdir(f"/proc/{agent.pid}/fd"))
-        with limited(agent, resource.RLIMIT_NOFILE, used - 1):
+        used = {int(name) for name in os.listdir(f"/proc/{agent.pid}/fd")}
+        lowest = next(number for number in range(len(used) + 1) if number not in used)
+        with limited(agent, resource.RLIMIT_NOFILE, lowest):
             network = server.network(ports=1)
             until("it is in the log", lambda: "Too many open files" in agent.log, told=lambda: agent.log[-3000:])
             serves(calm)

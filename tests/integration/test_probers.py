@@ -64,13 +64,15 @@ if hosts.inside():
             fell_silent(served.bridge, MAC, 0.2, quiet=1)
         stopping = threading.Timer(0.3, served.stop)
         stopping.start()
-        assert 0.1 < fell_silent(served.bridge, MAC, 5) < 2
+        assert 0.1 < fell_silent(served.bridge, MAC, 20) < 10
         stopping.join()
         with pytest.raises(NotAnswered, match="was offered nothing"):
             answered(served.bridge, MAC, "10.0.0.5", 0.2)
         starting = threading.Timer(0.3, served.start)
+        begun = time.monotonic()
         starting.start()
-        assert 0.3 < answered(served.bridge, MAC, "10.0.0.5", 5) < 2
+        assert answered(served.bridge, MAC, "10.0.0.5", 20) < 10
+        assert time.monotonic() - begun > 0.3
         starting.join()
 
     def test_many_networks_at_once(tmp_path: Path) -> None:
@@ -111,10 +113,10 @@ if hosts.inside():
                 report = prober.report()
                 print(report)
             gaps = {each.name: each.worst_gap for each in report.measured}
-            assert all(1.3 < gaps[name] < 4 for name in ("2", "3")), gaps
+            assert all(1.3 < gaps[name] < 8 for name in ("2", "3")), gaps
             others = [each for each in report.measured if each.name not in ("2", "3", "wrong")]
             assert len(others) == NETWORKS - 2
-            assert all(each.worst_gap < 1.2 for each in others), gaps
+            assert all(each.worst_gap < 1.4 for each in others), gaps
             assert all(each.unanswered == 0 for each in others)
             assert all(each.answered >= 10 and not each.wrong and each.median < 0.3 for each in others)
             assert all(each.unanswered >= 8 for each in report.measured if each.name in ("2", "3"))
@@ -142,10 +144,11 @@ if hosts.inside():
             time.sleep(0.3)
             served.stop()
             time.sleep(2.2)
+            stopping = time.monotonic()
             calm.stop()
             both = time.monotonic()
             time.sleep(2.2)
-            alone, together = prober.report(until=both - 1.1), prober.report(since=both + 0.1)
+            alone, together = prober.report(until=stopping - 1.1), prober.report(since=both + 0.1)
         assert [each.name for each in alone.measured] == ["asked"]
         assert [each.name for each in alone.control] == ["calm"]
         assert len(alone.lost) == alone.unanswered >= 10

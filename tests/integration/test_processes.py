@@ -296,7 +296,7 @@ if hosts.inside():
                 assert told.get(timeout=5) == seen[owner]
                 # Process 1 is the parent of all daemons here.
                 assert ends.get(timeout=5) == -signal.SIGKILL
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < 3  # it looks by itself only every 5 s
             watcher.watch(seen["net-1"])
             assert told.get(timeout=5) == seen["net-1"]
         assert told.empty()

@@ -159,7 +159,7 @@ if hosts.inside():
         with fake.plugin.lock:
             fake.server.garble("get_active_networks_info", None)
             fake.server.garble("get_network_info", None)
-        fake.served(bad, ports[bad], 30.0)
+        fake.served(bad, ports[bad], 90.0)
 
     @pytest.mark.parametrize("seed", range(3))
     def test_notifications_that_are_lost_doubled_and_out_of_order(

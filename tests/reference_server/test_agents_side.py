@@ -271,6 +271,9 @@ def test_networks_of_a_dead_agent_go_to_a_live_one(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             api.report("host-2")
             time.sleep(0.05)
+        while not heard:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         assert heard[0] == ("network_create_end", {"network": {"id": network}, "priority": 0})
         assert api.get(f"ports/{port['id']}")["device_id"] == "reserved_dhcp_port"
         api.connection.close()

@@ -196,7 +196,7 @@ def test_a_server_that_has_no_websocket_there() -> None:
     with serve(lambda connection: None, "127.0.0.1", 0, process_request=respond) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        client = Client(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", call_timeout=0.5)
+        client = Client(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", call_timeout=2.0)
         with pytest.raises(AdapterError, match=r"HTTP 404; is the path in url that of the server's endpoint\?"):
             client.ask()
         client.transport.close()

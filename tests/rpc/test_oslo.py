@@ -212,7 +212,7 @@ def test_a_refusal_has_no_traceback_and_is_short(site: Site) -> None:
 
 
 def test_a_call_that_is_not_answered_waits_longer_the_next_time_up_to_the_most(site: Site) -> None:
-    transport = site.connect(call_timeout=0.2, max_call_timeout=0.7)
+    transport = site.connect(call_timeout=0.5, max_call_timeout=1.5)
     site.plugin.script["get_network_info"] = lambda arguments: site.plugin.let_go.wait(PATIENCE)
     waited = []
     for _ in range(4):
@@ -221,15 +221,15 @@ def test_a_call_that_is_not_answered_waits_longer_the_next_time_up_to_the_most(s
             transport.server.get_network_info("n")
         assert caught.value.retryable
         waited.append(time.monotonic() - began)
-    for took, expected in zip(waited, (0.2, 0.4, 0.7, 0.7), strict=True):
+    for took, expected in zip(waited, (0.5, 1.0, 1.5, 1.5), strict=True):
         assert expected <= took < expected + 1.2, waited
     grown = [record.fields["next_timeout"] for record in site.reporter.records if "next_timeout" in record.fields]
-    assert grown == [0.4, 0.7, 0.7, 0.7]
+    assert grown == [1.0, 1.5, 1.5, 1.5]
     # Another method has its own time, and an answer in time gives the first one back.
     site.plugin.script["get_network_info"] = {"id": "n"}
     assert transport.server.get_network_info("n") == {"id": "n"}
-    assert transport._patience.timeout("get_network_info") == 0.2
-    assert transport._patience.timeout("create_dhcp_port") == 0.2
+    assert transport._patience.timeout("get_network_info") == 0.5
+    assert transport._patience.timeout("create_dhcp_port") == 0.5
 
 
 def test_a_report_waits_behind_no_call(site: Site) -> None:
@@ -284,7 +284,7 @@ def test_close_ends_calls_at_once_and_nothing_is_told_afterwards(site: Site) -> 
         until(lambda: site.server.messages, "the call arrives")
         began = time.monotonic()
         site.transport.close()
-        assert time.monotonic() - began < 1.1
+        assert time.monotonic() - began < 3
         error = waiting.exception(PATIENCE)
     assert isinstance(error, AdapterError)
     assert error.retryable
@@ -368,7 +368,7 @@ def test_no_report_has_the_password() -> None:
     assert "the-password" not in str(reporter.records)
     began = time.monotonic()
     transport.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 def test_the_library_is_imported_by_nobody_else() -> None:

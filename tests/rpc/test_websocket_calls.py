@@ -61,7 +61,7 @@ def test_a_report_waits_for_no_call(connect: Connect) -> None:
 def test_a_late_answer_harms_nobody(connect: Connect, reporter: RecordingReporter) -> None:
     plugin = Gate()
     with serving(plugin) as url:
-        transport = connect(url, call_timeout=0.3)
+        transport = connect(url, call_timeout=1.0)
         heard = Heard()
         transport.start(heard)
         heard.wait_for("connected")

@@ -192,17 +192,21 @@ class Host:
 
     def answer(self, spec: InstanceSpec, mac: str) -> str | None:
         """The address that this client is offered."""
-        offer = self._ask(spec, mac, [(53, bytes([DISCOVER]))], OFFER)
-        return None if offer is None else offer[0]
+        for _ in range(2):
+            offer = self._ask(spec, mac, [(53, bytes([DISCOVER]))], OFFER)
+            if offer is not None:
+                return offer[0]
+        return None
 
     def take_lease(self, spec: InstanceSpec, mac: str, client_id: bytes | None = None) -> Lease:
         """Let this client take the lease that it is offered."""
         mine = [(61, client_id)] if client_id is not None else []
-        offer = self._ask(spec, mac, [(53, bytes([DISCOVER])), *mine], OFFER)
+        offer = self._ask(spec, mac, [(53, bytes([DISCOVER])), *mine], OFFER, seconds=10.0)
         assert offer is not None
         address, server = offer
         chosen = [(53, bytes([REQUEST])), (50, socket.inet_aton(address)), (54, server), *mine]
-        assert self._ask(spec, mac, chosen, ACK) == offer
+        # dnsmasq has its leases file written to the disk before it answers.
+        assert self._ask(spec, mac, chosen, ACK, seconds=10.0) == offer
         return self._lease(spec, address)
 
     def take_lease6(self, spec: InstanceSpec, mac: str, address: str) -> Lease:
@@ -237,7 +241,7 @@ class Host:
         return taken[0]
 
     def _ask(
-        self, spec: InstanceSpec, mac: str, options: list[tuple[int, bytes]], kind: int
+        self, spec: InstanceSpec, mac: str, options: list[tuple[int, bytes]], kind: int, *, seconds: float = 0.7
     ) -> tuple[str, bytes] | None:
         """Address and server of the answer of this kind."""
         hardware = bytes.fromhex(mac.replace(":", ""))
@@ -251,7 +255,7 @@ class Host:
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.device.name.encode())
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             asking.bind(("", 68))
-            asking.settimeout(0.7)
+            asking.settimeout(seconds)
             asking.sendto(message, ("255.255.255.255", 67))
             with suppress(TimeoutError):
                 while True:

@@ -322,7 +322,7 @@ class AgentProgram(Program):
         return self
 
     def start(self) -> None:
-        """Start it; it has seen the host and been told its networks when this returns."""
+        """Start it; it has seen the host and been told its networks, and the server knows it, when this returns."""
         self.launch()
         until("the agent is in step", self._in_step, told=lambda: self.log[-5000:])
 
@@ -333,7 +333,9 @@ class AgentProgram(Program):
             status = self.status()
         except Exception:
             return False
-        return bool(status["agent"]["host_observed"] and status["sync"]["answered_seconds_ago"] is not None)
+        # Reports go over a connection of their own, and networks only to an agent that has reported.
+        answers = (status["sync"]["answered_seconds_ago"], status["heartbeat"]["answered_seconds_ago"])
+        return bool(status["agent"]["host_observed"]) and None not in answers
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""
