@@ -105,8 +105,12 @@ class Kept:
         self.tell(*(events.PortCreated(port=port(number), at=5.0) for number in range(first, first + count)))
 
     def files(self) -> list[Path]:
-        """Those that are begun: one whose checkpoint is being written has another name until then."""
-        return sorted(path for path in self.directory.iterdir() if not path.name.endswith(PART))
+        """Those that are begun: one whose checkpoint is being written has another name until then.
+
+        None before the writer has begun: what waits for it no more may not be on the disk yet.
+        """
+        there = self.directory.iterdir() if self.directory.is_dir() else ()
+        return sorted(path for path in there if not path.name.endswith(PART))
 
     def errors(self) -> list[str]:
         return [told.message for told in self.reporter.records]
