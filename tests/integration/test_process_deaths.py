@@ -52,23 +52,19 @@ if hosts.inside():
         return left
 
     def killed(agent: AgentProgram, network: dict[str, Any]) -> int:
-        """Kill its dnsmasq with SIGKILL; the pid of the next, which is there at once.
-
-        That is: long before an audit would find it dead, and without a pause.
-        """
+        """Kill its dnsmasq with SIGKILL; the pid of the next, within a second and without a pause."""
         # Ports are ACTIVE as soon as dnsmasq serves; the agent may still be starting the proxy then.
         until("its proxy runs", lambda: told(agent, network, "metadata_proxies").get("alive"))
         pid = agent.dnsmasq_pid(network["id"])
         begun = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         other = agent.wait_for_another_dnsmasq(network["id"], pid)
-        print(f"back after {time.monotonic() - begun:.2f} s")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 1
         assert not waits(agent, network)
         return other
 
     def test_a_killed_one_is_back_and_status_says_how_it_ended(server: Server, agent: AgentProgram) -> None:
-        """Law: dnsmasq and haproxy are back at once, dnsmasq with its leases; exit code and advice are told."""
+        """Law: dnsmasq and haproxy are back within a second, dnsmasq with its leases; exit code and advice are told."""
         network = server.served(ports=2)
         (port, other) = network["ports"]
         with Wire(bridge(network["id"])) as wire:
@@ -85,8 +81,7 @@ if hosts.inside():
         begun = time.monotonic()
         os.kill(proxy, signal.SIGKILL)
         until("another proxy runs", lambda: told(agent, network, "metadata_proxies")["pid"] not in (None, proxy))
-        print(f"the proxy is back after {time.monotonic() - begun:.2f} s")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 1
         assert told(agent, network, "metadata_proxies")["last_death"]["exit_code"] == -9
         answered(bridge(network["id"]), other["mac_address"], address(other), 10.0)
         until("no zombie is left", lambda: not zombies(agent), 10)
