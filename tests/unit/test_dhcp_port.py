@@ -139,8 +139,8 @@ class TestOurPort:
         script.change(subnets=(subnet(gateway_ip=None),))
         assert "create_dhcp_port" in [a.kind for plan in script.settle() for a in plan]
 
-    def test_what_is_left_of_an_instance_goes_when_the_network_comes_back_and_no_address_is_left(self) -> None:
-        """It was disabled; before its port was given back the network was listed again, and cannot be served."""
+    def _owing(self) -> Script:
+        """A network that was disabled, and created again before its port was given back."""
         script = serving()
         script.tell(events.NetworkDeleted(network_id="net"))
         script.succeed(*(action for action in script.start() if isinstance(action, actions.DisableInstance)))
@@ -148,6 +148,11 @@ class TestOurPort:
         script.now = 10.0
         script.server["net"] = network()
         script.tell(events.NetworkCreated(network_id="net"))
+        return script
+
+    def test_what_is_left_of_an_instance_goes_when_the_network_comes_back_and_no_address_is_left(self) -> None:
+        """It was disabled; before its port was given back the network was listed again, and cannot be served."""
+        script = self._owing()
         for _ in range(8):
             for action in script.start():
                 if isinstance(action, actions.ClaimAction):
@@ -160,12 +165,7 @@ class TestOurPort:
 
     @pytest.mark.parametrize("retryable", [True, False])
     def test_giving_back_is_not_tried_over_and_over_without_a_pause(self, retryable: bool) -> None:
-        script = serving()
-        script.tell(events.NetworkDeleted(network_id="net"))
-        script.succeed(*(action for action in script.start() if isinstance(action, actions.DisableInstance)))
-        script.now = 10.0
-        script.server["net"] = network()
-        script.tell(events.NetworkCreated(network_id="net"))
+        script = self._owing()
         for _ in range(20):
             for action in script.start():
                 if isinstance(action, actions.ClaimAction):
