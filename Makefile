@@ -89,7 +89,7 @@ test-ovs: venv ## the interface driver openvswitch, with an Open vSwitch of the 
 	@.ci/openvswitch
 	$(PY) -m pytest -q -n $(or $(WORKERS),2) --dist worksteal tests/unit/test_ovsdb.py tests/conformance/test_real_openvswitch.py tests/integration/test_openvswitch.py tests/integration/test_openvswitch_trouble.py tests/integration/test_openvswitch_stock.py tests/integration/test_agent_openvswitch.py $(ARGS)
 
-bench-neutron: venv ## both agents on a real Neutron 29, in one run: NETWORKS=50,200 REPEATS=3 (two hours; network and apt, once)
+bench-neutron: venv ## both agents on a real Neutron 29, in one run: NETWORKS=50,200 REPEATS=3 (80 minutes; network and apt, once)
 	@.ci/system-tools
 	@.ci/neutron
 	$(PY) bench/neutron_run.py --networks $(NETWORKS) --repeats $(REPEATS) $(ARGS)
