@@ -1,5 +1,7 @@
 """What an operator does to the agent itself: other settings, another dnsmasq under it, an agent on another host.
 
+And programs that crash at every start.
+
 See `happenings`, of which these are more.
 """
 
