@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from immutables import Map
 
 from dhcpcore.model.capabilities import HostCapabilities
 from dhcpcore.model.settings import Settings
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.records import FetchNeed, NetworkRecord, ReadyPort, Retry
 from dhcpcore.state.tombstones import Tombstones
 
@@ -25,7 +26,7 @@ class Counts:
     ports: int = 0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Sync:
     """Asking the server for everything.
 
@@ -46,7 +47,7 @@ class Sync:
     answered_at: float | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Heartbeat:
     """State reports.
 
@@ -65,7 +66,7 @@ class Heartbeat:
     answered_at: float | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Ready:
     """Served ports that the server has not been told about, and those that it is being told about."""
 
@@ -88,7 +89,7 @@ class Brake:
     ask_at: float
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Observation:
     """Looking at the host.
 
@@ -103,7 +104,7 @@ class Observation:
     retry: Retry | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class AgentState:
     """Everything the core knows. Make one with `initial_state`, change it with `fold_event`.
 

@@ -7,7 +7,6 @@ Of two answers the one that was asked for later wins, in whichever order they co
 
 from __future__ import annotations
 
-from attrs import evolve
 from immutables import Map
 
 from dhcpcore.actions import FetchNetwork, FetchNetworks
@@ -15,6 +14,7 @@ from dhcpcore.events import FetchedNetworks
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.missing import judge_missing
 from dhcpcore.state.notifications import drop_desired, news
 from dhcpcore.state.ports import index_addresses, is_ours, may_wait, replace_ports, served_otherwise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
 import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, need_fetch, put
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.notifications import drop_desired
 from dhcpcore.state.ports import find_port, is_ours, served_otherwise, with_port, without_port
 from dhcpcore.state.records import NetworkRecord, backoff, until_news

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve
-
 import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, put
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.records import LastDeath, NetworkRecord, Retry, ServedProxy, backoff, short
 
 #: A process that ends within this many seconds of its start counts as dying at its start.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import evolve
-
 import dhcpcore.events as events
 from dhcpcore.state import deaths, notifications, outcomes
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.missing import heartbeat_trusted, let_go
 from dhcpcore.state.observation import host_observed
 

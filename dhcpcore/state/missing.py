@@ -5,9 +5,8 @@ A wrong or empty answer from a restoring server must not take DHCP down.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from dhcpcore.state.agent import AgentState, Brake, need_fetch, need_full_fetch, put
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.notifications import drop_desired
 from dhcpcore.state.records import NetworkRecord
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import evolve
 from immutables import Map
 
 import dhcpcore.events as events
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.ports import find_port, is_ours, own_ports, served_otherwise, with_port, without_port
 from dhcpcore.state.records import NetworkRecord
 

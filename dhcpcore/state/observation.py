@@ -6,12 +6,13 @@ Nothing here trusts what it reads: texts are whatever lay on the disk.
 
 from __future__ import annotations
 
-from attrs import define, evolve, field
+from attrs import define, field
 from immutables import Map
 
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProxy
 from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.ports import may_wait
 from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, unreported
 

@@ -5,7 +5,6 @@ An action that failed is an event like any other: the network gets a time to try
 
 from __future__ import annotations
 
-from attrs import evolve
 from immutables import Map
 
 import dhcpcore.actions as actions
@@ -19,6 +18,7 @@ from dhcpcore.observed import ObservedHost
 from dhcpcore.state.agent import AgentState, need_fetch, need_full_fetch, put, touch
 from dhcpcore.state.answers import network_fetched, networks_fetched
 from dhcpcore.state.claims import claim_failed, claimed, released
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.missing import heartbeat_trusted
 from dhcpcore.state.observation import host_observed
 from dhcpcore.state.ready import (

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
+
+from dhcpcore.state.evolving import evolve
 
 #: Seconds between two reloads of one network at the beginning of a burst, and later in it.
 FIRST_GAP: Final = 0.1

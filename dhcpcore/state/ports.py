@@ -5,7 +5,6 @@ The order of ports is the server's: rendered files follow it.
 
 from __future__ import annotations
 
-from attrs import evolve
 from immutables import Map
 
 from dhcpcore.errors import PayloadError
@@ -13,6 +12,7 @@ from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.state.agent import AgentState
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.records import NetworkRecord
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import evolve
 from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceView
 from dhcpcore.state.agent import AgentState, put, touch
+from dhcpcore.state.evolving import evolve
 from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure, unreported
 
 #: Failures that are counted of a port: by then it is reported alone.

@@ -75,7 +75,7 @@ class LastDeath:
     detail: str = ""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ServedInstance:
     """One dnsmasq instance as this host runs it.
 
@@ -113,7 +113,7 @@ class ServedInstance:
     signalled: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ServedProxy:
     """The metadata proxy of a network as this host runs it; `config` None where its file is missing.
 
@@ -132,7 +132,7 @@ class ServedProxy:
     ending: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class NetworkRecord:
     """One network.
 

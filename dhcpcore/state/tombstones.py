@@ -6,11 +6,13 @@ next deletion takes it away.
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
+from dhcpcore.state.evolving import evolve
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, slots=False)
 class Tombstones:
     """Ids of deleted ports, each with the number of the event that deleted it."""
 
