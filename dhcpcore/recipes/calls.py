@@ -43,11 +43,11 @@ def in_steps(recipe: Recipe[T], make: Callable[[Call], Any]) -> Generator[Call, 
     Raises:
         AdapterError: a call's, where the recipe does not know better.
     """
+    failure: AdapterError | None = None
     try:
         call = next(recipe)
         while True:
-            failure: AdapterError | None = None
-            answer = None
+            failure, answer = None, None
             try:
                 yield call
                 answer = make(call)
@@ -59,6 +59,7 @@ def in_steps(recipe: Recipe[T], make: Callable[[Call], Any]) -> Generator[Call, 
         result: T = end.value
         return result
     finally:
+        failure = None  # its traceback has this frame: no cycle is left for the collector
         recipe.close()
 
 
