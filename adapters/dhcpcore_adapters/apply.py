@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from dhcpcore import Action, AdapterError, DhcpCoreError, Event, Plan, Settings
 from dhcpcore.actions import ReportState
@@ -82,17 +82,14 @@ class Job:
                 self.tell(skipped(action, at=now()))
                 continue
             began = now()
-            outcome = yield from _outcome(action, self.adapters, self.settings, self.jitter)
-            seconds = now() - began
-            if isinstance(outcome, ActionSucceeded):
-                outcome = evolve(outcome, seconds=seconds)
+            outcome = yield from _outcome(action, self.adapters, self.settings, self.jitter, began)
             broken = isinstance(outcome, ActionFailed)
-            _report(self.adapters.reporter, outcome, seconds=seconds)
+            _report(self.adapters.reporter, outcome, seconds=outcome.at - began)
             self.tell(outcome)
 
 
 def _outcome(
-    action: Action, adapters: Adapters, settings: Settings, jitter: Callable[[], float]
+    action: Action, adapters: Adapters, settings: Settings, jitter: Callable[[], float], began: float
 ) -> Generator[Call, None, ActionSucceeded | ActionFailed]:
     server = adapters.heartbeat if isinstance(action, ReportState) else adapters.server
 
@@ -113,7 +110,8 @@ def _outcome(
         result = yield from in_steps(recipe(action, settings), make)
     except DhcpCoreError as error:
         return failed(action, error, at=now(), jitter=jitter())
-    return ActionSucceeded(action=action, result=result, jitter=jitter(), at=now())
+    ended = now()
+    return ActionSucceeded(action=action, result=result, jitter=jitter(), at=ended, seconds=ended - began)
 
 
 def _report(reporter: Reporter, outcome: ActionSucceeded | ActionFailed, *, seconds: float) -> None:

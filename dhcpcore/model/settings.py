@@ -165,12 +165,12 @@ class Settings:
 
     def expanded(self, text: str) -> str:
         """`text` with ``$state_path`` and ``${state_path}`` replaced, as oslo.config does it."""
-        return _STATE_PATH.sub(lambda _: self.state_path, text) if "$" in text else text
+        return _expanded(text, self.state_path)
 
     @property
     def confs_dir(self) -> str:
         """Absolute, normalised directory of all instances' directories."""
-        return posixpath.normpath(self.expanded(self.dhcp_confs))
+        return _directory(self.dhcp_confs, self.state_path)
 
     @property
     def proxy_config_dir(self) -> str:
@@ -180,7 +180,7 @@ class Settings:
     @property
     def external_pids_dir(self) -> str:
         """Absolute, normalised directory of the metadata proxies' pid files."""
-        return posixpath.normpath(self.expanded(self.external_pids))
+        return _directory(self.external_pids, self.state_path)
 
     @property
     def metadata_socket_path(self) -> str:
@@ -200,10 +200,7 @@ class Settings:
     @property
     def device_prefix(self) -> str:
         """What the name of a DHCP port's device begins with: ``ns-`` for one end of a veth pair, else ``tap``."""
-        driver = re.split(r"[.:]", self.interface_driver)[-1].lower()
-        if driver.startswith(("bridge", "linuxbridge")):
-            return "ns-"
-        return "ns-" if self.ovs_use_veth and not driver.startswith("null") else "tap"
+        return _device_prefix(self.interface_driver, self.ovs_use_veth)
 
     def dhcp_device_id(self, network_id: str, segmentation_id: int | str | None = None) -> str:
         """device_id of this host's DHCP port (neutron.common.utils.get_dhcp_agent_device_id).
@@ -328,6 +325,25 @@ def _spelled_out(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _members(model: Any) -> list[tuple[str, Any]]:
     members = [(attribute.name, getattr(model, attribute.name)) for attribute in fields(type(model))]
     return [(name, list(value) if type(value) is tuple else value) for name, value in members]
+
+
+# The same few texts are asked for with every plan.
+@lru_cache(maxsize=64)
+def _expanded(text: str, state_path: str) -> str:
+    return _STATE_PATH.sub(lambda _: state_path, text)
+
+
+@lru_cache(maxsize=64)
+def _directory(text: str, state_path: str) -> str:
+    return posixpath.normpath(_expanded(text, state_path))
+
+
+@lru_cache(maxsize=64)
+def _device_prefix(interface_driver: str, ovs_use_veth: bool) -> str:
+    driver = re.split(r"[.:]", interface_driver)[-1].lower()
+    if driver.startswith(("bridge", "linuxbridge")):
+        return "ns-"
+    return "ns-" if ovs_use_veth and not driver.startswith("null") else "tap"
 
 
 @lru_cache(maxsize=8)

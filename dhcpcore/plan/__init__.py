@@ -73,7 +73,7 @@ def plan_sync(state: AgentState, now: float) -> Plan:
 
 def next_due(state: AgentState, now: float) -> float | None:
     """The next time after `now` at which `plan_sync` may ask for something without news (monotonic seconds)."""
-    times = [time for time in state.waiting.values() if time > now]
+    times = list(state.waiting.values())
     if state.reports and "report_state" not in state.in_flight:
         times.append(state.heartbeat.due)
     if "observe" not in state.in_flight:
@@ -83,8 +83,7 @@ def next_due(state: AgentState, now: float) -> float | None:
         times.append(fetch)
     if state.ready.retry is not None and state.ready.queue:
         times.append(state.ready.retry.not_before)
-    later = [time for time in times if time > now]
-    return min(later) if later else None
+    return min((time for time in times if time > now), default=None)
 
 
 def _held(state: AgentState) -> Held | None:

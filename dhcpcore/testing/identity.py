@@ -6,6 +6,7 @@ to check the renderer would check nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
@@ -21,6 +22,7 @@ def dhcp_device_id(host: str, network_id: str, segmentation: object = None) -> s
     return f"{device_id}-{segmentation}" if segmentation else device_id
 
 
+@lru_cache(maxsize=256)
 def counted_uuid(kind: str, number: int) -> str:
     """The `number`-th id of its kind: looks random, is always the same."""
     return str(uuid5(_COUNTED, f"{kind}/{number}"))
@@ -31,6 +33,7 @@ def counted_mac(number: int) -> str:
     return f"fa:16:3e:{number >> 16 & 0xFF:02x}:{number >> 8 & 0xFF:02x}:{number & 0xFF:02x}"
 
 
+@lru_cache(maxsize=256)
 def slaac_address(cidr: str, mac_address: str) -> str:
     """The address that a host forms by itself (RFC 4291 appendix A, modified EUI-64); `cidr` is a /64."""
     octets = bytes.fromhex(mac_address.replace(":", ""))

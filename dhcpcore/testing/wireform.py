@@ -15,6 +15,8 @@ _CREATED: Final = "2026-01-01T00:00:00Z"
 _PROJECT: Final = "9b1f0a2c3d4e5f60718293a4b5c6d7e8"
 
 WireDict = dict[str, Any]
+#: What needs no copy.
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def segment_form(segment: Segment, hosts: list[str] | None = None) -> WireDict:
@@ -159,7 +161,7 @@ def network_resource(
 def copied(value: Any) -> Any:
     """A copy of plain data (dicts, lists, scalars) that shares nothing mutable with it."""
     if isinstance(value, dict):
-        return {key: copied(member) for key, member in value.items()}
+        return {key: member if type(member) in _SCALARS else copied(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [copied(member) for member in value]
+        return [member if type(member) in _SCALARS else copied(member) for member in value]
     return value

@@ -7,6 +7,7 @@ and writes, exactly the trap of dnsmasq's leases file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from posixpath import normpath, split
 from typing import Final
 
@@ -22,6 +23,13 @@ class Inode:
 
     data: bytes = b""
     mode: int = 0o644
+
+
+@lru_cache(maxsize=256)
+def _place(path: str) -> tuple[str, str, str]:
+    """A path in its normal form, the directory that it is in, and its name there."""
+    path = normpath(path)
+    return path, *split(path)
 
 
 class DiskError(Exception):
@@ -43,7 +51,7 @@ class MemoryDisk:
 
     def inode(self, path: str) -> Inode | None:
         """The file of this name now, None when there is none."""
-        parent, name = split(normpath(path))
+        _, parent, name = _place(path)
         return self._directories.get(parent, {}).get(name)
 
     def peek(self, path: str) -> bytes | None:
@@ -77,10 +85,9 @@ class MemoryDisk:
             DiskError: a fault of the disk, or the name is a directory's.
         """
         self._check()
-        path = normpath(path)
+        path, parent, name = _place(path)
         if path in self._directories:
             raise DiskError("EISDIR")
-        parent, name = split(path)
         self.make_directory(parent)
         self._directories[parent][name] = inode
 
@@ -90,11 +97,10 @@ class MemoryDisk:
         Raises:
             DiskError: a fault of the disk, or a file is in the way.
         """
-        path = normpath(path)
+        path, parent, name = _place(path)
         if path in self._directories:
             return
         self._check()
-        parent, name = split(path)
         self.make_directory(parent)
         if self._directories[parent].get(name) is not None:
             raise DiskError("ENOTDIR")
@@ -103,7 +109,7 @@ class MemoryDisk:
 
     def is_directory(self, path: str) -> bool:
         """Whether there is a directory of this name."""
-        return normpath(path) in self._directories
+        return _place(path)[0] in self._directories
 
     def unlink(self, path: str) -> bool:
         """Take the name from a file; whether there was one.
@@ -111,10 +117,9 @@ class MemoryDisk:
         Raises:
             DiskError: a fault of the disk, or it is a directory.
         """
-        path = normpath(path)
+        path, parent, name = _place(path)
         if path in self._directories:
             raise DiskError("EISDIR")
-        parent, name = split(path)
         if name not in self._directories.get(parent, {}):
             return False
         if self.fault != "ENOSPC":
@@ -128,18 +133,17 @@ class MemoryDisk:
         Raises:
             DiskError: a fault of the disk, or something is in it.
         """
-        path = normpath(path)
+        path, parent, name = _place(path)
         if self._directories.get(path):
             raise DiskError("ENOTEMPTY")
         if self.fault != "ENOSPC":
             self._check()
         if self._directories.pop(path, None) is not None:
-            parent, name = split(path)
             del self._directories[parent][name]
 
     def names(self, directory: str) -> list[str]:
         """Names in a directory, sorted; none when there is none."""
-        return sorted(self._directories.get(normpath(directory), {}))
+        return sorted(self._directories.get(_place(directory)[0], {}))
 
     def files(self, under: str = _ROOT) -> list[str]:
         """Paths of all files below a directory, sorted."""

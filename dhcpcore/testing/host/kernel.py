@@ -6,7 +6,8 @@ case, and a link-local address that nobody asked for on every device.
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_interface
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
 
 from attrs import define, field
 
@@ -18,9 +19,16 @@ class KernelError(Exception):
     """An error by its errno's name, and a word about it."""
 
 
+@lru_cache(maxsize=256)
 def canonical_address(text: str) -> str:
     """``address/length`` as the kernel writes it."""
     return str(ip_interface(text))
+
+
+@lru_cache(maxsize=256)
+def _network(address: str) -> IPv4Network | IPv6Network:
+    """The network that an ``address/length`` is in."""
+    return ip_interface(address).network
 
 
 @define(eq=False, kw_only=True)
@@ -56,7 +64,7 @@ class Device:
         """
         gateway = ip_address(route.gateway)
         reachable = route.onlink or gateway.is_link_local
-        if not reachable and not any(gateway in ip_interface(address).network for address in self.addresses):
+        if not reachable and not any(gateway in _network(address) for address in self.addresses):
             raise KernelError(f"ENETUNREACH: gateway {gateway} is not reachable through {self.name}")
         self.routes = [other for other in self.routes if other.ip_version != route.ip_version]
         self.routes.append(Route(gateway=str(gateway), onlink=route.onlink))

@@ -23,7 +23,7 @@ class Running:
     Attributes:
         scope: what it occupies, where it says so.
         pauses: what is left of it; None for one that can only be called.
-        call: at which call it pauses, ``contract.method``; empty before the first. asked: the very call.
+        asked: the very call at which it pauses, None before the first.
         answered: whether its answer is there already: it was yielded before.
         not_before: until when its call takes (monotonic seconds).
     """
@@ -32,10 +32,14 @@ class Running:
     scope: str | None
     job: Job
     pauses: Iterator[Any] | None
-    call: str = ""
     answered: bool = False
     asked: object = None
     not_before: float = float("-inf")
+
+    @property
+    def call(self) -> str:
+        """At which call it pauses, ``contract.method``; empty before the first."""
+        return "" if self.asked is None else str(self.asked)
 
 
 class Lanes:
@@ -116,7 +120,6 @@ class Lanes:
         else:
             for call in running.pauses:
                 running.answered, running.asked = call is running.asked, call
-                running.call = str(call)
                 return False
         self._end(running)
         return True
@@ -128,7 +131,7 @@ class Lanes:
             if isinstance(running.pauses, Generator):
                 running.not_before = float("-inf")
                 try:
-                    running.call = str(running.pauses.throw(error()))
+                    running.answered, running.asked = False, running.pauses.throw(error())
                 except StopIteration:
                     self._end(running)
                     ended = True

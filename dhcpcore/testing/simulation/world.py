@@ -303,8 +303,10 @@ class World:
     def work(self, most: int) -> None:
         """Let one job, whichever, go on for up to so many pauses."""
         ready = self.executor.ready(self.now)
-        if not ready:
-            return
+        if ready:
+            self._go_on(ready, most)
+
+    def _go_on(self, ready: list[Running], most: int) -> None:
         running = self.choices.pick(ready) if len(ready) > 1 else ready[0]
         for _ in range(most):
             if self.executor.advance(running):
@@ -328,15 +330,17 @@ class World:
         Raises:
             AssertionError: there is no end to it, or a law was broken.
         """
+        now = self.now
         for _ in range(_TURNS):
             self.tell()
-            if self._news or (self._wake_at is not None and self._wake_at <= self.now):
+            if self._news or (self._wake_at is not None and self._wake_at <= now):
                 self.step()
-            elif self.executor.ready(self.now):
-                self.work(self.choices.integer(1, 24))
+            elif ready := self.executor.ready(now):
+                self._go_on(ready, self.choices.integer(1, 24))
             else:
                 if self.neighbour is not None:
                     self.neighbour.settle(hears=self.is_up)
+                assert now == self.now, "an agent, or one of its parts, has set the world's clock"
                 self.laws.at_rest()
                 return
         raise AssertionError(f"the agent finds no end at {self.now}: in flight {dict(self.agent.state.in_flight)}")
