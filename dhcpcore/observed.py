@@ -35,6 +35,7 @@ class ObservedProcess:
         argv: its command line; started: an opaque mark that differs between two processes of one pid.
         namespace: the named network namespace it runs in, None when that has no name.
         replaced: its program is no longer on the disk, as after an upgrade.
+        stopped: a signal has stopped it (SIGSTOP), and nobody let it go on yet: it answers nobody.
     """
 
     program: str
@@ -44,6 +45,7 @@ class ObservedProcess:
     namespace: str | None = None
     started: str = ""
     replaced: bool = False
+    stopped: bool = False
 
 
 @frozen(kw_only=True)

@@ -153,6 +153,8 @@ def _instance(known: ServedInstance | None, found: ObservedInstance, network_id:
     drift = []
     if process is not None and process.namespace != namespace:
         drift.append("dnsmasq runs in another namespace")
+    if process is not None and process.stopped:
+        drift.append("dnsmasq is stopped (SIGSTOP)")
     device = found.device
     argv = process.argv if process is not None else (known.spec.argv if known is not None else ())
     spec = InstanceSpec(
@@ -233,8 +235,8 @@ def _proxy(known: ServedProxy | None, found: ObservedProxy | None) -> ServedProx
 
 def _observed_proxy(known: ServedProxy | None, found: ObservedProxy) -> ServedProxy:
     process = found.process
-    if process is not None and process.namespace != f"{_PREFIX}{found.network_id}":
-        process = None  # it serves nobody where it is; starting it anew replaces it
+    if process is not None and (process.stopped or process.namespace != f"{_PREFIX}{found.network_id}"):
+        process = None  # it serves nobody as it is, or where it is; starting it anew replaces it
     pid = process.pid if process is not None else None
     if known is not None and (known.proxy_id != found.proxy_id or known.pid not in (None, pid)):
         known = None

@@ -89,6 +89,8 @@ class Judge:
                 found.append(f"{spec.key}: {len(running)} dnsmasq processes")
                 continue
             process = running[0]
+            if process.stopped:
+                found.append(f"{spec.key}: dnsmasq is stopped")
             if not serves_as(process.argv, spec.argv):
                 found.append(f"{spec.key}: command line {process.argv} should be {spec.argv}")
             loaded = _Loaded(process.loaded)
@@ -99,6 +101,8 @@ class Judge:
             running = self.host.living("haproxy", proxy.proxy_id)
             if len(running) != 1:
                 found.append(f"{proxy.proxy_id}: {len(running)} haproxy processes")
+            elif running[0].stopped:
+                found.append(f"{proxy.proxy_id}: haproxy is stopped")
             elif running[0].loaded.get("config") != proxy.config:
                 found.append(f"{proxy.proxy_id}: haproxy runs with another configuration")
         return found

@@ -264,6 +264,33 @@ if hosts.inside():
         assert "--dhcp-ttl=7\0" not in Path(f"/proc/{site.pid()}/cmdline").read_text()
         site.served()
 
+    def test_dnsmasq_is_stopped(site: Site) -> None:
+        """Law: what a signal has stopped answers nobody: it ends, and another takes its place with its leases."""
+        (port,) = site.network["ports"]
+        before = site.pid()
+        with Wire(bridge(site.id)) as wire:
+            lease = wire.take_lease(port["mac_address"])
+            os.kill(before, signal.SIGSTOP)
+            site.agent.wait_for_another_dnsmasq(site.id, before)
+            until("it has ended", lambda: has_ended(before))
+            until("the renewal is answered", lambda: wire.extend(lease, seconds=0.3), 20)
+        assert "dnsmasq is stopped (SIGSTOP)" in site.agent.log
+        site.served()
+
+    def test_the_metadata_proxy_is_stopped(site: Site) -> None:
+        """Law: the same; dnsmasq is not touched."""
+
+        def proxy() -> int:
+            proxies = [each["pid"] for each in site.agent.status()["metadata_proxies"] if each["network"] == site.id]
+            return int(proxies[0] or 0) if proxies else 0
+
+        until("there is one", proxy, SECONDS)
+        before, dnsmasq = proxy(), site.pid()
+        os.kill(before, signal.SIGSTOP)
+        until("another takes its place", lambda: proxy() not in (0, before), SECONDS)
+        until("it has ended", lambda: has_ended(before))
+        assert site.pid() == dnsmasq
+
     def test_a_dnsmasq_that_is_none_of_ours(site: Site, tmp_path: Path) -> None:
         """Law: it is left alone and said to be in the way; when it goes, ours is back."""
         before = site.pid()

@@ -123,9 +123,28 @@ if hosts.inside():
 
     def test_stop_kills_what_does_not_listen(host: Host) -> None:
         spec, processes = reserved(host), control(host, stop_seconds=0.2)
-        os.kill(processes.start_dnsmasq(spec), signal.SIGSTOP)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            pid = host.start(spec)  # it begins with what is blocked here
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
+        assert host.pids(spec.key) == [pid]
         processes.stop_dnsmasq(spec.key)
         assert host.pids(spec.key) == []
+
+    def test_a_stopped_process_is_seen_to_be_and_ends_when_it_is_asked_to(host: Host) -> None:
+        """Law: what a signal has stopped need not be killed."""
+        spec, processes = reserved(host), control(host, stop_seconds=60)
+        pid = processes.start_dnsmasq(spec)
+        assert [each.stopped for each in processes.observe_processes()] == [False]
+        os.kill(pid, signal.SIGSTOP)
+        assert [each.stopped for each in processes.observe_processes()] == [True]
+        began = time.monotonic()
+        processes.stop_dnsmasq(spec.key)
+        assert host.pids(spec.key) == []
+        assert time.monotonic() - began < 30
 
     def test_children_for_tcp_queries_are_no_instances_and_go(host: Host) -> None:
         """Law: a child for a TCP query is not observed and does not outlive a stop, its own parent dead or alive."""

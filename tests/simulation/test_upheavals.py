@@ -8,8 +8,9 @@ import pytest
 from attrs import evolve
 
 from dhcpcore import events
+from dhcpcore.observed import ObservedInstance
 from dhcpcore.plan import diff
-from dhcpcore.state import AgentState, deaths, fold
+from dhcpcore.state import AgentState, deaths, fold, observation
 from dhcpcore.testing.simulation import BrokenLaw, simulate
 from dhcpcore.testing.simulation.happenings import wait
 from dhcpcore.testing.simulation.networks import operate, take_leases
@@ -20,6 +21,7 @@ from dhcpcore.testing.simulation.upheavals import (
     replace_dnsmasq,
     start_neighbour,
     stop_neighbour,
+    stop_process,
 )
 from simulation.real_loop import make_agent
 
@@ -88,6 +90,27 @@ def test_what_dies_at_every_start_is_paced_and_served_in_the_end() -> None:
 def test_an_agent_that_starts_things_without_a_pause_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deaths, "_paced", lambda state, record, *_: record)
     assert "times within a second" in _broken(doom_processes)
+
+
+def test_what_somebody_has_stopped_is_started_anew() -> None:
+    """Law: a process that is there and does nothing is found by the audit, and its network is served in the end."""
+    stopped = 0
+    for seed in range(5):
+        world = simulate(make_agent, seed=seed, happenings=(*_DAILY, stop_process))
+        stopped += sum(line.endswith(" stopped") for line in world.log)
+        assert not any(process.stopped for process in world.host.processes.values())
+    assert stopped > 20
+
+
+def test_an_agent_that_takes_a_stopped_process_for_one_that_serves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = observation._instance
+
+    def deceived(known: object, found: ObservedInstance, network_id: str) -> object:
+        process = evolve(found.process, stopped=False) if found.process is not None else None
+        return seen(known, evolve(found, process=process), network_id)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(observation, "_instance", deceived)
+    assert "dnsmasq is stopped" in _broken(stop_process)
 
 
 def test_two_agents_serve_what_they_are_given() -> None:

@@ -6,8 +6,9 @@ from attrs import evolve
 
 from dhcpcore import actions, events
 from dhcpcore.model.spec import InstanceKey
-from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess
+from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProcess, ObservedProxy
 from dhcpcore.state.records import LastDeath
+from support.as_served import observed
 from support.script import network, port, serving
 
 KEY = InstanceKey(network_id="net")
@@ -89,6 +90,24 @@ class TestFailures:
         (restart,) = script.plan().actions
         assert isinstance(restart, actions.RestartInstance)
         assert restart.repair
+
+    def test_a_stopped_dnsmasq_is_started_anew_and_a_stopped_proxy_too(self) -> None:
+        """Somebody sent SIGSTOP: it is there, and answers nobody."""
+        script = serving(network(), force_metadata=True)
+        found = observed(script)
+        (instance,) = found.instances
+        assert instance.process is not None
+        stopped = evolve(instance, process=evolve(instance.process, stopped=True))
+        record = script.record()
+        assert record.proxy is not None
+        process = ObservedProcess(program="haproxy", owner="net", pid=5, argv=(), namespace="qdhcp-net", stopped=True)
+        proxy = ObservedProxy(network_id="net", proxy_id="net", process=process, config=record.proxy.config)
+        script.tell(events.HostObserved(observed=evolve(found, instances=(stopped,), proxies=(proxy,))))
+        restart, start = script.plan().actions
+        assert isinstance(restart, actions.RestartInstance)
+        assert restart.reasons == ("dnsmasq is stopped (SIGSTOP)",)
+        assert restart.repair
+        assert isinstance(start, actions.StartProxy)
 
     def test_one_that_dies_at_every_start_is_paced(self) -> None:
         script = serving()

@@ -66,6 +66,7 @@ class NeutronProcesses:
             namespace=None if elsewhere else wanted,
             started=status.started,
             replaced=proc.is_replaced(pid),
+            stopped=status.is_stopped,
         )
 
     # -- what recipes call --------------------------------------------------------------------------------------------

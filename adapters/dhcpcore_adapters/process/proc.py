@@ -46,6 +46,11 @@ class Status:
         """A zombie has no memory, no sockets and no future; only its entry waits for its parent."""
         return self.state not in "ZXx"
 
+    @property
+    def is_stopped(self) -> bool:
+        """Stopped by a signal; not by a debugger (``t``), who lets it go on."""
+        return self.state == "T"
+
 
 def entries() -> list[Entry]:
     """Every process that there is now."""

@@ -19,6 +19,8 @@ def stop(
 ) -> None:
     """SIGTERM to those that are asked, SIGKILL to what lives after `patience` seconds; returns when all have ended.
 
+    One that somebody has stopped (SIGSTOP) goes on, and ends.
+
     Args:
         at_once: those that get SIGKILL without being asked.
 
@@ -31,6 +33,7 @@ def stop(
         try:
             for handle in to_ask:
                 handle.send(signal.SIGTERM)
+                handle.send(signal.SIGCONT)  # one that is stopped hears nothing before
             if not all(handle.ended(patience) for handle in to_ask) or at_once:
                 for handle in handles:
                     handle.send(signal.SIGKILL)

@@ -90,7 +90,14 @@ class ProcessTable:
                 its = program, owner
                 now = proc.status(entry[0]) if wanted in (None, its) else None
                 if now is not None and now.is_alive:
-                    seen = ObservedProcess(program=program, owner=owner, pid=entry[0], argv=argv, started=now.started)
+                    seen = ObservedProcess(
+                        program=program,
+                        owner=owner,
+                        pid=entry[0],
+                        argv=argv,
+                        started=now.started,
+                        stopped=now.is_stopped,
+                    )
                     found.append((seen, now.parent, pid_file))
             whose[entry] = its
         # Another thread's is as good: what is forgotten is read again.

@@ -38,6 +38,7 @@ def _observed_process(c: Choices, flavour: Flavour, program: str, owner: str, na
         argv=tuple(argv),
         namespace=None if c.chance(10) else namespace,
         started=str(c.integer(0, 99)),
+        stopped=c.chance(5),
     )
 
 

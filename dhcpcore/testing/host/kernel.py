@@ -90,7 +90,7 @@ class Process:
 
     Attributes:
         started: an opaque mark, another one for every process, also where a pid comes twice.
-        zombie: dead, and not reaped.
+        zombie: dead, and not reaped. stopped: by a signal; it does nothing.
         loaded: what it has read of its files: name to text (dnsmasq: host, addn_hosts, opts; haproxy: config).
         leases: the lines of its leases, by address; leases_file: the inode it writes them to.
         served: MAC addresses of clients it has answered.
@@ -106,6 +106,7 @@ class Process:
     environment: dict[str, str]
     started: str
     zombie: bool = False
+    stopped: bool = False
     loaded: dict[str, str] = field(factory=dict)
     leases: dict[str, str] = field(factory=dict)
     leases_file: object = None

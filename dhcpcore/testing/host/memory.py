@@ -119,6 +119,8 @@ class MemoryHost:
         Asking leaves a mark, as a served client does (see `dnsmasq_version`).
         """
         for process in self.dnsmasqs(key):
+            if process.stopped:
+                return ()
             addresses = dnsmasq.reservations(process.loaded.get("host", "")).get(mac_address.lower(), ())
             if addresses:
                 process.served.add(mac_address.lower())
@@ -214,9 +216,11 @@ class MemoryHost:
             self.on_end(process)
 
     def hang_up(self, pid: int) -> bool:
-        """SIGHUP; whether a dnsmasq survived it."""
+        """SIGHUP; whether a dnsmasq survived it. One that is stopped hears nothing."""
         process = self.processes[pid]
         self.did(SIGNAL, self.owner(process) or "", process)
+        if process.stopped:
+            return True
         if dnsmasq.dies_at_sighup(process, process.version or (0, 0)):
             self.kill(pid)
             return False

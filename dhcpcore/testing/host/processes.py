@@ -39,6 +39,8 @@ class MemoryProcessControl:
             for process in running:
                 if not self._host.hang_up(process.pid):
                     raise AdapterError(f"dnsmasq of {key} died at SIGHUP")
+                if process.stopped:
+                    raise AdapterError(f"dnsmasq of {key} did not read its files anew")
             within("waiting for the barrier")
 
     def stop_dnsmasq(self, key: InstanceKey) -> None:
@@ -79,6 +81,8 @@ class MemoryProcessControl:
             line = process.leases.get(lease.ip_address)
             if line is None or not _same_client(line, lease):
                 return
+            if process.stopped:
+                continue
             if self._host.lost_releases:
                 self._host.lost_releases -= 1
                 continue
@@ -107,6 +111,7 @@ class MemoryProcessControl:
                         namespace=self._host.namespace_of(process),
                         started=process.started,
                         replaced=process.program == "dnsmasq" and process.installed != self._host.installed,
+                        stopped=process.stopped,
                     )
                 )
             return observed

@@ -143,6 +143,20 @@ def doom_processes(world: World) -> None:
     world.pass_time(world.choices.pick((0.0, 3.0, 30.0)))
 
 
+def stop_process(world: World) -> None:
+    """Somebody stops a process and lets it not go on (SIGSTOP): it is there, and answers nobody."""
+    living = [process for _, process in sorted(world.host.processes.items()) if not (process.zombie or process.stopped)]
+    owners = {process.pid: world.host.owner(process) or "" for process in living}
+    spared = [process for process in living if world.network_of(owners[process.pid]) != world.bystander]
+    if not spared:
+        return
+    process = world.choices.pick(spared)
+    world.laws.damaged(world.network_of(owners[process.pid]))
+    world.tally.damages += 1
+    process.stopped = True
+    world.note(f"{process.program} of {owners[process.pid]} stopped")
+
+
 UPHEAVALS: Final = (
     change_settings,
     replace_dnsmasq,
@@ -151,4 +165,5 @@ UPHEAVALS: Final = (
     move_network,
     move_network,
     doom_processes,
+    stop_process,
 )
