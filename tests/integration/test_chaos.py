@@ -55,6 +55,7 @@ HAPPENINGS: Final = {
         "delete_namespace": 2,
         "damage_device": 3,
         "delete_bridge": 2,
+        "hang_dnsmasq": 2,
     },
 }
 #: Seconds for which an agent keeps what the server does not list any more, where that is much. By default it is longer
@@ -152,6 +153,9 @@ if hosts.inside():
         def kill_dnsmasq(self) -> None:
             pid = int((self.directory() / "pid").read_text())
             os.kill(pid, self.random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV)))
+
+        def hang_dnsmasq(self) -> None:
+            os.kill(int((self.directory() / "pid").read_text()), signal.SIGSTOP)
 
         def damage_file(self) -> None:
             path = self.directory() / self.random.choice(("host", "addn_hosts", "opts", "interface", "leases", "pid"))
