@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from dhcpcore.errors import DhcpCoreError
+from dhcpcore.errors import AdapterError, DhcpCoreError
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import (
@@ -16,27 +17,38 @@ from dhcpcore.observed import (
     ObservedInstance,
     ObservedProcess,
     ObservedProxy,
+    Unreadable,
 )
 from dhcpcore.recipes.calls import Call, Recipe
+from dhcpcore.render.isolation import METADATA_V4_ADDRESS
+
+#: In the configuration of every proxy of a DHCP agent.  L3 agents keep those of their routers in the same directory;
+#: theirs bind port 9697 of all addresses (neutron.agent.metadata.driver).
+_BINDS: Final = f"bind {METADATA_V4_ADDRESS}:"
 
 
 def observe(settings: Settings) -> Recipe[ObservedHost]:
     """Everything of ours, or of the stock agent's, that is on the host."""
     processes: Sequence[ObservedProcess] = yield Call("processes", "observe_processes")
     devices: Sequence[ObservedDevice] = yield Call("namespaces", "observe_devices")
-    instances = yield from _instances(settings, processes, devices)
-    proxies = yield from _proxies(settings, processes)
+    unreadable: list[Unreadable] = []
+    instances = yield from _instances(settings, processes, devices, unreadable)
+    proxies = yield from _proxies(settings, processes, unreadable)
     claimed = {(i.device.namespace, i.device.name) for i in instances if i.device is not None}
     return ObservedHost(
         instances=instances,
         proxies=proxies,
         namespaces=tuple(sorted({device.namespace for device in devices})),
         stray_devices=tuple(d for d in devices if d.name and (d.namespace, d.name) not in claimed),
+        unreadable=tuple(unreadable),
     )
 
 
 def _instances(
-    settings: Settings, processes: Sequence[ObservedProcess], devices: Sequence[ObservedDevice]
+    settings: Settings,
+    processes: Sequence[ObservedProcess],
+    devices: Sequence[ObservedDevice],
+    unreadable: list[Unreadable],
 ) -> Recipe[tuple[ObservedInstance, ...]]:
     running = {process.owner: process for process in processes if process.program == "dnsmasq"}
     named = {(device.namespace, device.name): device for device in devices if device.name}
@@ -49,8 +61,12 @@ def _instances(
             continue  # no id of anything: a directory of somebody else's
         directory = f"{settings.confs_dir}/{owner}"
         texts: dict[str, str | None] = {}
-        for name in ("host", "addn_hosts", "opts", "leases", "interface", DIRTY_MARK, UNREPORTED_MARK):
-            texts[name] = yield Call("files", "read", (f"{directory}/{name}",))
+        try:
+            for name in ("host", "addn_hosts", "opts", "leases", "interface", DIRTY_MARK, UNREPORTED_MARK):
+                texts[name] = yield Call("files", "read", (f"{directory}/{name}",))
+        except AdapterError as error:
+            unreadable.append(Unreadable(network_id=network_id, reason=str(error)))
+            continue
         found.append(
             ObservedInstance(
                 key=key,
@@ -79,6 +95,8 @@ def _instance_directories(top: str) -> Recipe[set[str]]:
     found: set[str] = set()
     names: Sequence[str] = yield Call("files", "list", (top,))
     for name in names:
+        if name == "lost+found":
+            continue  # a file system's own, where `top` is one (fsck(8))
         children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
         is_of_a_segment = name == "None" or name.isdecimal()
         if not INSTANCE_FILES.isdisjoint(children) or not (children or is_of_a_segment):
@@ -88,19 +106,30 @@ def _instance_directories(top: str) -> Recipe[set[str]]:
     return found
 
 
-def _proxies(settings: Settings, processes: Sequence[ObservedProcess]) -> Recipe[tuple[ObservedProxy, ...]]:
+def _proxies(
+    settings: Settings, processes: Sequence[ObservedProcess], unreadable: list[Unreadable]
+) -> Recipe[tuple[ObservedProxy, ...]]:
     running = {process.owner: process for process in processes if process.program == "haproxy"}
     names: Sequence[str] = yield Call("files", "list", (settings.proxy_config_dir,))
     known = {name.removesuffix(".conf") for name in names if name.endswith(".conf")}
     found: list[ObservedProxy] = []
     for proxy_id in sorted(known | set(running)):
         path = f"{settings.proxy_config_dir}/{proxy_id}.conf"
-        config: str | None = yield Call("files", "read", (path,))
         process = running.get(proxy_id)
         namespace = process.namespace if process is not None else None
+        if namespace is not None and not namespace.startswith("qdhcp-"):
+            continue  # an L3 agent's
+        network_id = namespace.removeprefix("qdhcp-") if namespace else proxy_id
+        try:
+            config: str | None = yield Call("files", "read", (path,))
+        except AdapterError as error:
+            unreadable.append(Unreadable(network_id=network_id, reason=str(error)))
+            continue
+        if namespace is None and config is not None and _BINDS not in config:
+            continue
         found.append(
             ObservedProxy(
-                network_id=namespace.removeprefix("qdhcp-") if namespace else proxy_id,
+                network_id=network_id,
                 proxy_id=proxy_id,
                 process=process,
                 config=config,

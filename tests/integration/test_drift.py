@@ -314,6 +314,43 @@ if hosts.inside():
         (port,) = site.network["ports"]
         answered(bridge(site.id), port["mac_address"], address(port), 30.0)
 
+    # -- what belongs to others
+
+    def test_an_l3_agents_metadata_proxy(site: Site, tmp_path: Path) -> None:
+        """Law: a router's proxy, whose file lies beside ours, is left alone with its file, running or not."""
+        router = "11111111-2222-4333-8444-555555555555"
+        namespace, pid_file = f"qrouter-{router}", tmp_path / "pid"
+        config = site.agent.state / "ns-metadata-proxy" / f"{router}.conf"
+        listens = f"listen listener\n    bind 0.0.0.0:9697\n    server metadata {tmp_path}/none\n"
+        times = "".join(f"    timeout {which} 5s\n" for which in ("connect", "client", "server"))
+        config.write_text(f"global\n    pidfile {pid_file}\n    daemon\ndefaults\n    mode http\n{times}{listens}")
+        hosts.ip("netns", "add", namespace)
+        try:
+            enter = [found("ip") or "ip", "netns", "exec", namespace]
+            subprocess.run([*enter, found("haproxy") or "haproxy", "-f", str(config)], check=True, timeout=20)
+            pid = int(pid_file.read_text())
+            try:
+                audits_passed(site.agent, 2)
+                assert not has_ended(pid)
+                assert config.exists()
+            finally:
+                os.kill(pid, signal.SIGKILL)
+            until("it has ended", lambda: has_ended(pid))
+            audits_passed(site.agent, 2)
+            assert config.exists()
+        finally:
+            config.unlink(missing_ok=True)
+            hosts.ip("netns", "delete", namespace)
+
+    def test_a_namespace_of_no_network(site: Site) -> None:
+        """Law: one whose name no agent gives neither ends the agent nor goes."""
+        hosts.ip("netns", "add", "qdhcp-a:b")
+        try:
+            audits_passed(site.agent, 2)
+            assert "qdhcp-a:b" in os.listdir("/run/netns")
+        finally:
+            hosts.ip("netns", "delete", "qdhcp-a:b")
+
     # -- what cannot be repaired
 
     def test_a_directory_where_a_file_belongs(site: Site) -> None:

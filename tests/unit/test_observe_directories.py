@@ -40,6 +40,12 @@ def test_an_empty_segment_is_none(tmp_path: Path, directory: str) -> None:
     assert seen(tmp_path) == []
 
 
+def test_the_directory_of_fsck_is_none(tmp_path: Path) -> None:
+    """Law: where the directory of instances is a file system of its own, its lost+found is left alone."""
+    (tmp_path / "dhcp" / "lost+found").mkdir(parents=True)
+    assert seen(tmp_path) == []
+
+
 def test_what_somebody_put_beside_the_files_is_no_instance(tmp_path: Path) -> None:
     """Law: in the directory of a network there are its files and what is nobody's; no instance of another network."""
     directory = tmp_path / "dhcp" / NETWORK

@@ -114,7 +114,7 @@ class LinuxProcessControl:
         """Start it; one with the same command line and configuration in the same namespace is left alone."""
         with _errors(f"haproxy of {spec.proxy_id}") as what:
             digest = _digest(spec.config)
-            running = self._table.proxy(spec.proxy_id)
+            running = self._proxies(spec.proxy_id, spec.namespace)
             right = [each for each in running if self._is_right(each, spec.argv, spec.namespace)]
             right = [each for each in right if _has_config(each, spec, digest)]
             if pid := self._keep_one(running, right, what):
@@ -131,15 +131,15 @@ class LinuxProcessControl:
                     package="haproxy",
                     seconds=self._start_seconds,
                 )
-                return _main(self._table.proxy(spec.proxy_id), what)
+                return _main(self._proxies(spec.proxy_id, spec.namespace), what)
             except AdapterError:
-                self._stop(self._table.proxy(spec.proxy_id), what)
+                self._stop(self._proxies(spec.proxy_id, spec.namespace), what)
                 raise
 
     def stop_proxy(self, network_id: str, proxy_id: str) -> None:
         """Stop it and wait for the end."""
         with _errors(f"haproxy of {proxy_id}") as what:
-            self._stop(self._table.proxy(proxy_id), what)
+            self._stop(self._proxies(proxy_id, f"qdhcp-{network_id}"), what)
 
     def release_leases(self, spec: InstanceSpec, leases: Sequence[Lease]) -> None:
         """Release each from inside the namespace; returns when the leases file has none of them."""
@@ -155,6 +155,19 @@ class LinuxProcessControl:
         """Every live dnsmasq and haproxy whose command line shows our directories, whoever started it."""
         with _errors("looking for processes"):
             return self._table.observe()
+
+    def _proxies(self, proxy_id: str, namespace: str) -> list[Found]:
+        """Those of one id, but for what runs in a namespace of another kind: an L3 agent's, of a router of that id."""
+        ours = []
+        wanted = self._namespaces.identity(namespace)
+        for each in self._table.proxy(proxy_id):
+            there = namespace_of_process(each.seen.pid)
+            if there is not None and there != wanted:
+                name = self._namespaces.names().get(there, "qdhcp-")
+                if not name.startswith("qdhcp-"):
+                    continue
+            ours.append(each)
+        return ours
 
     def _is_right(self, found: Found, argv: Sequence[str], namespace: str) -> bool:
         return (
