@@ -104,10 +104,23 @@ class ObservedProxy:
 
 
 @frozen(kw_only=True)
+class Unreadable:
+    """A network of which some file could not be read: what it is like is not known, and `reason` says why."""
+
+    network_id: str
+    reason: str
+
+
+@frozen(kw_only=True)
 class ObservedHost:
-    """Everything found on the host at one time."""
+    """Everything found on the host at one time.
+
+    Attributes:
+        unreadable: networks of which nothing else is told here.
+    """
 
     instances: tuple[ObservedInstance, ...] = ()
     proxies: tuple[ObservedProxy, ...] = ()
     namespaces: tuple[str, ...] = ()
     stray_devices: tuple[ObservedDevice, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()

@@ -94,6 +94,11 @@ def _parse_cidr(text: str) -> IPv4Network | IPv6Network:
     raise ValueError("not a CIDR")
 
 
+def is_id(text: str) -> bool:
+    """Whether a text may be an id, see `check_id`."""
+    return _ID(text) is not None
+
+
 def check_id(_: Any, field: Field, value: Any) -> None:
     """An opaque id that is safe as a file name and as a dnsmasq tag."""
     if type(value) is not str or _ID(value) is None:

@@ -14,6 +14,7 @@ import dhcpcore.actions as actions
 import dhcpcore.events as events
 import dhcpcore.wire as wire
 from dhcpcore.errors import AdapterError, PayloadError
+from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.model.settings import Settings
 from dhcpcore.observed import UNREPORTED_MARK
@@ -46,7 +47,7 @@ def recipe(action: actions.Action, settings: Settings) -> Recipe[events.Result]:
             return fetched
         case actions.FetchNetwork():
             answer = yield Call("server", "get_network_info", (action.network_id,))
-            return None if answer is None else _parsed(wire.parse_network, answer)
+            return None if answer is None else _the_one(action.network_id, _parsed(wire.parse_network, answer))
         case actions.NotifyReady():
             yield Call("server", "dhcp_ready_on_ports", (action.port_ids,))
         case actions.InstanceAction():
@@ -113,6 +114,13 @@ def _parsed(parse: Callable[[Any], T], payload: Any) -> T:
         return parse(payload)
     except PayloadError as error:
         raise AdapterError(f"unreadable answer: {error}") from None
+
+
+def _the_one(network_id: str, network: Network) -> Network:
+    """`network`, which is to be the one that was asked for: taken for it, another would be asked for without an end."""
+    if network.id != network_id:
+        raise AdapterError(f"unreadable answer: id: expected {network_id}, got {network.id}")
+    return network
 
 
 def _port(answer: Any) -> Port | None:

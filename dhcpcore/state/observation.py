@@ -9,12 +9,13 @@ from __future__ import annotations
 from attrs import define, field
 from immutables import Map
 
+from dhcpcore.model.checks import is_id
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, ObservedProxy
 from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
 from dhcpcore.state.evolving import evolve
 from dhcpcore.state.ports import may_wait
-from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, unreported
+from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, backoff, unreported
 
 #: Stands for a file that does not exist: no rendered file can be equal to it.
 MISSING = "\0missing"
@@ -33,8 +34,9 @@ def host_observed(
 ) -> AgentState:
     """Everything found on the host, or everything found of one network."""
     found = _by_network(observed)
+    unreadable = {each.network_id: each.reason for each in observed.unreadable if is_id(each.network_id)}
     if only_network_id is None:
-        candidates = {*state.networks, *found}
+        candidates = {*state.networks, *found, *unreadable}
         first = not state.observation.done
         # Spread by up to a quarter: not all agents of a site look at the same moment.
         due = at + state.settings.audit_interval * (1 + jitter / 4)
@@ -60,6 +62,12 @@ def host_observed(
         if f"network:{network_id}" in state.in_flight or record.host_seq > sent_seq >= 0:
             state = touch(state, network_id)  # what was seen there is older than what is known
             continue
+        if network_id in unreadable:
+            # Nothing is planned for it before it was seen; all others are seen as they are.
+            reason = unreadable[network_id]
+            retry = backoff(state.settings, record.retry, at=at, reason=reason, jitter=jitter)
+            state = put(state, evolve(record, retry=retry, observe=True))
+            continue
         seen = _seen(record, found.get(network_id, _Found()))
         if seen != record:
             state = put(state, seen)
@@ -83,16 +91,23 @@ def _by_network(observed: ObservedHost) -> dict[str, _Found]:
     for instance in observed.instances:
         found.setdefault(instance.key.network_id, _Found()).instances.append(instance)
     for proxy in observed.proxies:
-        found.setdefault(proxy.network_id, _Found()).proxies.append(proxy)
+        if is_id(proxy.network_id) and is_id(proxy.proxy_id):
+            found.setdefault(proxy.network_id, _Found()).proxies.append(proxy)
     for name in observed.namespaces:
-        if name.startswith(_PREFIX):
-            found.setdefault(name[len(_PREFIX) :], _Found()).namespace = True
+        if (network_id := _network_of(name)) is not None:
+            found.setdefault(network_id, _Found()).namespace = True
     for device in observed.stray_devices:
-        if device.namespace.startswith(_PREFIX):
-            network = found.setdefault(device.namespace[len(_PREFIX) :], _Found())
+        if (network_id := _network_of(device.namespace)) is not None:
+            network = found.setdefault(network_id, _Found())
             network.strays.append(device.name)
             network.namespace = True
     return found
+
+
+def _network_of(namespace: str) -> str | None:
+    """The network that a namespace is of; None where its name is none that an agent gives."""
+    network_id = namespace.removeprefix(_PREFIX)
+    return network_id if namespace.startswith(_PREFIX) and is_id(network_id) else None
 
 
 def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:

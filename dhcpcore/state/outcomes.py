@@ -60,8 +60,9 @@ def plan_started(event: events.PlanStarted, state: AgentState) -> AgentState:
     state = evolve(state, in_flight=in_flight, fetches=fetches, touched=touched, waiting=waiting)
     for spec in plan.rendered:
         state = _with_rendered(state, spec)
+    acted_on = {action.network_id for action in plan.actions}
     for network_id in plan.settled:
-        state = settled(state, network_id)
+        state = settled(state, network_id, at_rest=network_id not in acted_on)
     if plan.ready:
         state = ready_by_instance(state, plan)
     for failure in plan.unplanned:

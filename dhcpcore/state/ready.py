@@ -28,8 +28,12 @@ def report_started(state: AgentState, action: actions.NotifyReady) -> AgentState
     return evolve(state, ready=evolve(state.ready, queue=queue, reporting=reporting))
 
 
-def settled(state: AgentState, network_id: str) -> AgentState:
-    """All of a network is served as it is wanted: its ports may be reported, and its leases were judged."""
+def settled(state: AgentState, network_id: str, *, at_rest: bool) -> AgentState:
+    """All of a network is served as it is wanted: its ports may be reported, and its leases were judged.
+
+    Args:
+        at_rest: nothing at all is to be done for it: what failed is mended, or was no failure.
+    """
     record = state.networks.get(network_id)
     if record is None or record.desired is None:
         return state
@@ -42,6 +46,8 @@ def settled(state: AgentState, network_id: str) -> AgentState:
         # Of an instance that is not wanted any more nothing is claimed; giving back what it owes may have failed.
         retries = {key: retry for key, retry in record.claim_retry.items() if key in served or key in record.owed}
         changed = changed if len(retries) == len(record.claim_retry) else evolve(changed, claim_retry=Map(retries))
+    if at_rest and record.retry is not None:
+        changed = evolve(changed, retry=None)
     if record.awaiting_ready:
         state, changed = move_ready(state, changed, {port.id for port in record.desired.ports})
     return state if changed is record else put(state, changed, touch=False)
