@@ -277,6 +277,19 @@ if hosts.inside():
         assert "dnsmasq is stopped (SIGSTOP)" in site.agent.log
         site.served()
 
+    def test_dnsmasq_is_stopped_as_its_network_changes(site: Site) -> None:
+        """Law: nobody waits for it to read what is new: it is started anew with that."""
+        before = site.pid()
+        site.agent.send_signal(signal.SIGSTOP)  # so that news and stop come together, as they do between two audits
+        try:
+            os.kill(before, signal.SIGSTOP)
+            port = site.server.port(site.id)
+            site.network["ports"].append(port)
+        finally:
+            site.agent.send_signal(signal.SIGCONT)
+        answered(bridge(site.id), port["mac_address"], address(port), SECONDS)
+        assert site.pid() != before
+
     def test_the_metadata_proxy_is_stopped(site: Site) -> None:
         """Law: the same; dnsmasq is not touched."""
 

@@ -104,7 +104,7 @@ class NeutronProcesses:
         try:
             with proc.Handle(running.pid, running.started) as handle:
                 self._manager(None).reload_cfg()
-                done = barrier.has_settled(handle, time.monotonic() + _RELOAD_SECONDS)
+                done = barrier.has_settled(handle, time.monotonic() + _RELOAD_SECONDS, f"dnsmasq of {key}")
                 ended = handle.ended()
         except ProcessLookupError:
             done, ended = True, True

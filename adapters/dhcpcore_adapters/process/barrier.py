@@ -21,6 +21,7 @@ from dhcpcore import AdapterError
 from dhcpcore_adapters.process import proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces
 from dhcpcore_adapters.process.proc import Handle
+from dhcpcore_adapters.process.stopped import refuse_stopped
 
 # version.bind, TXT, class CHAOS: dnsmasq answers it by itself, whatever its upstream servers do.
 _HEAD: Final = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
@@ -34,8 +35,9 @@ def reload(handle: Handle, *, namespaces: NamedNamespaces, namespace: str, what:
     """Send SIGHUP and return when the files have been read anew.
 
     Raises:
-        AdapterError: it died of it, or it did not answer within so many seconds.
+        AdapterError: it died of it, it did not answer within so many seconds, or somebody has stopped it (SIGSTOP).
     """
+    refuse_stopped(handle.pid, what)
     # A SIGHUP before its handler is there would kill it.
     if not proc.wait_until(lambda: handle.ended() or proc.catches(handle.pid, signal.SIGHUP), _HANDLERS):
         raise AdapterError(f"{what}: process {handle.pid} does not handle SIGHUP; is it a dnsmasq?", retryable=False)
@@ -46,10 +48,10 @@ def reload(handle: Handle, *, namespaces: NamedNamespaces, namespace: str, what:
         done = False
         try:
             asking.connect(("127.0.0.1", 53))
-            done = all(_answered(asking, handle, number, deadline) for number in (1, 2))
+            done = all(_answered(asking, handle, number, deadline, what) for number in (1, 2))
         except OSError:
             # Nobody listens: DNS is off, or the loopback device is down.
-            done = has_settled(handle, deadline)
+            done = has_settled(handle, deadline, what)
     # dnsmasq before 2.91 may free memory twice when it reloads (upstream commit f006be7), and dies of it.
     if handle.ended():
         raise AdapterError(
@@ -60,7 +62,7 @@ def reload(handle: Handle, *, namespaces: NamedNamespaces, namespace: str, what:
         raise AdapterError(f"{what} did not read its files anew within {seconds:g} s; is the host overloaded?")
 
 
-def _answered(asking: socket.socket, handle: Handle, number: int, deadline: float) -> bool:
+def _answered(asking: socket.socket, handle: Handle, number: int, deadline: float, what: str) -> bool:
     poll = select.poll()
     poll.register(asking, select.POLLIN)
     poll.register(handle.descriptor, select.POLLIN)
@@ -70,18 +72,24 @@ def _answered(asking: socket.socket, handle: Handle, number: int, deadline: floa
         ready = {descriptor for descriptor, _ in poll.poll(min(left, _AGAIN) * 1000)}
         if handle.descriptor in ready:
             return False
-        if not ready and has_settled(handle, time.monotonic()):
+        if not ready and has_settled(handle, time.monotonic(), what):
             return True  # a packet filter, or a setting, keeps queries from it
         if ready and asking.recv(4096)[:2] == asked:
             return True
     return False
 
 
-def has_settled(handle: Handle, deadline: float) -> bool:
-    """Whether a process has dealt with a SIGHUP that was sent to it, or has ended, by so many monotonic seconds."""
+def has_settled(handle: Handle, deadline: float, what: str) -> bool:
+    """Whether a process has dealt with a SIGHUP that was sent to it, or has ended, by so many monotonic seconds.
+
+    Raises:
+        AdapterError: it does not, since somebody has stopped it (SIGSTOP); `what` is how the error calls it.
+    """
 
     def sleeps() -> bool:
         now = proc.status(handle.pid)
+        if now is not None and now.is_stopped:
+            refuse_stopped(handle.pid, what)
         return handle.ended() or (
             now is not None and now.state == "S" and not proc.is_pending(handle.pid, signal.SIGHUP)
         )

@@ -19,6 +19,8 @@ from attrs import frozen
 #: A command line longer than that is none of ours.
 _LONGEST: Final = 1 << 20
 _AT_ONCE: Final = 1 << 15
+#: Seconds between two looks at what takes long.
+_SELDOM: Final = 0.02
 
 #: A process id and the inode of its directory in /proc, which no other process with that id ever has.
 Entry = tuple[int, int]
@@ -174,12 +176,16 @@ def exit_code(result: os.waitid_result) -> int:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.001) -> bool:
-    """Whether a condition came true within so many seconds; looked at every `pause` seconds."""
-    deadline = time.monotonic() + seconds
+    """Whether a condition came true within so many seconds.
+
+    It is looked at every `pause` seconds, and more seldom the longer it takes: an eighth of that is lost at most.
+    """
+    begun = time.monotonic()
     while not condition():
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - begun
+        if waited >= seconds:
             return False
-        time.sleep(pause)
+        time.sleep(max(pause, min(waited / 8, _SELDOM)))
     return True
 
 

@@ -20,6 +20,7 @@ from dhcpcore import AdapterError, InstanceSpec, Lease, ObservedProcess, parse_l
 from dhcpcore_adapters.process import proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces
 from dhcpcore_adapters.process.packets import release4, release6
+from dhcpcore_adapters.process.stopped import refuse_stopped
 
 _SERVER_PORT_4: Final = 67
 _SERVER_PORT_6: Final = 547
@@ -43,12 +44,13 @@ def release(
         process: the instance's dnsmasq.
 
     Raises:
-        AdapterError: one is still in it after several tries, or cannot be released.
+        AdapterError: one is still in it after several tries, or cannot be released, or somebody has stopped dnsmasq.
     """
     file = _LeasesFile(f"{spec.directory}/leases", process)
     there = file.has(leases)
     if not there:
         return
+    refuse_stopped(process.pid, what)
     try:
         # Made before anything is sent: a lease that cannot be released at all is told at once.
         messages = {lease: _message(lease, spec, what) for lease in there}
@@ -71,6 +73,7 @@ def _release(
         pause = 0.0005
         while leases := file.has(leases):
             if time.monotonic() >= deadline:
+                refuse_stopped(file.process.pid, what)
                 break
             time.sleep(pause)
             pause = min(2 * pause, 0.02)
@@ -138,7 +141,7 @@ class _LeasesFile:
 
     def __init__(self, path: str, process: ObservedProcess) -> None:
         self._path = path
-        self._process = process
+        self.process = process
 
     def has(self, leases: Sequence[Lease]) -> list[Lease]:
         """Those of the leases that are in the file; all of them while it cannot be told."""
@@ -153,9 +156,9 @@ class _LeasesFile:
         return list(leases)
 
     def _rests(self) -> bool:
-        now = proc.status(self._process.pid)
-        if now is None or not now.is_alive or now.started != self._process.started:
-            raise AdapterError(f"dnsmasq of {self._process.owner} died while it was told to release leases")
+        now = proc.status(self.process.pid)
+        if now is None or not now.is_alive or now.started != self.process.started:
+            raise AdapterError(f"dnsmasq of {self.process.owner} died while it was told to release leases")
         return now.state in "STt"  # a stopped one does not write either
 
     def _read(self) -> bytes:

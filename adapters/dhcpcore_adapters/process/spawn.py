@@ -10,16 +10,21 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from dhcpcore import AdapterError
 from dhcpcore_adapters.process.children import waited_for
 from dhcpcore_adapters.process.namespaces import NamedNamespaces
+from dhcpcore_adapters.process.stopped import refuse_stopped
 
 #: Where daemons live, and an ordinary user's PATH does not look.
 _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _LONGEST_REASON: Final = 600
+#: Seconds after which one that starts is looked at.
+_LOOK: Final = 1.0
 
 #: dnsmasq(8), EXIT CODES, and what to do about each.
 _DNSMASQ_EXITS: Final = {
@@ -67,7 +72,7 @@ def start_daemon(
     # Not a pipe: a daemon that keeps its end open would keep the reader waiting.
     said = os.memfd_create("stderr", os.MFD_CLOEXEC)
     try:
-        code = namespaces.run_in(namespace, lambda: _run(argv, program, environment, said, seconds))
+        code = namespaces.run_in(namespace, lambda: _run(argv, program, environment, said, seconds, what))
         reason = _tail(said)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise AdapterError(f"{what} could not be started: {error}") from None
@@ -83,8 +88,11 @@ def start_daemon(
         raise AdapterError(f"{what} ended with {_status(code)}: {reason or 'nothing was said'}; {hint}")
 
 
-def _run(argv: Sequence[str], program: str, environment: Mapping[str, str], said: int, seconds: float) -> int | None:
+def _run(
+    argv: Sequence[str], program: str, environment: Mapping[str, str], said: int, seconds: float, what: str
+) -> int | None:
     """Its exit status; None where it did not end in time."""
+    deadline = time.monotonic() + seconds
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -101,8 +109,10 @@ def _run(argv: Sequence[str], program: str, environment: Mapping[str, str], said
 
     with waited_for(start) as started:
         try:
-            return started.wait(seconds)
-        except subprocess.TimeoutExpired:
+            while (left := deadline - time.monotonic()) > 0:
+                with suppress(subprocess.TimeoutExpired):
+                    return started.wait(min(left, _LOOK))
+                refuse_stopped(started.pid, what)
             return None
         finally:
             if started.returncode is None:
