@@ -229,6 +229,19 @@ if hosts.inside():
         processes.stop_dnsmasq(spec.key)
         assert other.pids(spec.key) == [pid]
 
+    def test_of_several_names_of_a_namespace_the_networks_own_is_told(host: Host) -> None:
+        """Law: whoever gives a namespace more names (ip netns attach) moves no process."""
+        spec, proxy, processes = reserved(host), host.proxy(1), control(host)
+        pid = processes.start_dnsmasq(spec)
+        processes.start_proxy(proxy)
+        hosts.ip("netns", "attach", "aaa", str(pid))
+        assert {each.namespace for each in processes.observe_processes()} == {"qdhcp-net-1"}
+        hosts.ip("netns", "attach", "qdhcp-another", str(pid))
+        (dnsmasq,) = (each for each in processes.observe_processes() if each.program == "dnsmasq")
+        assert dnsmasq.namespace == "qdhcp-net-1"
+        processes.reload_dnsmasq(spec.key)
+        assert processes.start_dnsmasq(spec) == pid
+
     # -- leases
 
     def test_ipv6_leases_are_released(host: Host) -> None:

@@ -195,10 +195,10 @@ class LinuxProcessControl:
 
     def _namespace_name(self, pid: int, what: str) -> str:
         identity = namespace_of_process(pid)
-        name = self._namespaces.names().get(identity) if identity is not None else None
-        if name is None:
+        names = self._namespaces.names().get(identity) if identity is not None else None
+        if not names:
             raise AdapterError(f"{what}: process {pid} runs in a namespace without a name; it has to be started again")
-        return name
+        return names[0]
 
 
 @contextmanager

@@ -6,8 +6,8 @@ Knows /run/netns; makes and removes nothing.  How a namespace is entered is the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from dhcpcore import AdapterError
 from dhcpcore_adapters.setns import enter, in_a_thread
@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: What tells one namespace from all others: device and inode of its file in nsfs.
 Identity = tuple[int, int]
+#: Of DHCP agents' namespaces (Neutron NS_PREFIX); a network's id follows.
+_PREFIX: Final = "qdhcp-"
 
 
 class NamedNamespaces:
@@ -32,14 +34,17 @@ class NamedNamespaces:
         """What tells this namespace from others; None where there is none of that name."""
         return _identity(f"{self._directory}/{name}")
 
-    def names(self) -> dict[Identity, str]:
-        """All names, by what they name; of several names of one namespace the first in order."""
+    def names(self) -> Mapping[Identity, Sequence[str]]:
+        """All names, by what they name: a namespace may be given more of them (ip netns attach)."""
+        found: dict[Identity, list[str]] = {}
         try:
-            names = sorted(os.listdir(self._directory), reverse=True)
+            names = sorted(os.listdir(self._directory))
         except OSError:
-            return {}
-        found = ((self.identity(name), name) for name in names)
-        return {identity: name for identity, name in found if identity is not None}
+            return found
+        for name in names:
+            if (identity := self.identity(name)) is not None:
+                found.setdefault(identity, []).append(name)
+        return found
 
     def run_in(self, name: str, action: Callable[[], T]) -> T:
         """What `action` returns or raises, called by a thread inside the namespace.
@@ -68,6 +73,13 @@ class NamedNamespaces:
         except OSError as error:
             hint = "run the agent as root, or with CAP_SYS_ADMIN"
             raise AdapterError(f"cannot enter the network namespace {path}: {error.strerror}; {hint}") from None
+
+
+def name_for(names: Sequence[str], network_id: str) -> str | None:
+    """Of the names of one namespace the network's own, else a DHCP agent's, else the first; None where it has none."""
+    if len(names) > 1:
+        return min(names, key=lambda name: (name != _PREFIX + network_id, not name.startswith(_PREFIX)))
+    return names[0] if names else None
 
 
 def namespace_of_process(pid: int) -> Identity | None:

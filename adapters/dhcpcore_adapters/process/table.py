@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 
 from dhcpcore import InstanceKey, ObservedProcess, parse_command_line
 from dhcpcore_adapters.process import proc
-from dhcpcore_adapters.process.namespaces import NamedNamespaces, namespace_of_process
+from dhcpcore_adapters.process.namespaces import NamedNamespaces, name_for, namespace_of_process
 
 DNSMASQ = "dnsmasq"
 HAPROXY = "haproxy"
@@ -66,7 +66,9 @@ class ProcessTable:
         for each in self._main(self._candidates()):
             if each.is_main:
                 identity = namespace_of_process(each.seen.pid)
-                name = names.get(identity) if identity else None
+                # An instance's owner ends with its network's id; a proxy's is that, or a router's.
+                network_id = each.seen.owner.rpartition("/")[2]
+                name = name_for(names.get(identity, ()), network_id) if identity else None
                 observed.append(evolve(each.seen, namespace=name, replaced=proc.is_replaced(each.seen.pid)))
         return observed
 
