@@ -162,11 +162,9 @@ class LinuxProcessControl:
         wanted = self._namespaces.identity(namespace)
         for each in self._table.proxy(proxy_id):
             there = namespace_of_process(each.seen.pid)
-            if there is not None and there != wanted:
-                name = self._namespaces.names().get(there, "qdhcp-")
-                if not name.startswith("qdhcp-"):
-                    continue
-            ours.append(each)
+            names = self._namespaces.names().get(there, ()) if there is not None and there != wanted else ()
+            if not names or any(name.startswith("qdhcp-") for name in names):
+                ours.append(each)
         return ours
 
     def _is_right(self, found: Found, argv: Sequence[str], namespace: str) -> bool:
