@@ -8,8 +8,10 @@ Knows the file system; knows nothing of what is in the files.  Remembers nothing
   same path takes it over, and a removal removes it too; so one path has one writer at a time, which is what the order
   within an instance gives.
 - *Modes.*  Files 0644, directories that are made 0755, whatever the umask: dnsmasq reads its files after it has dropped
-  its privileges, at the start too.  Directories that are there stay as they are; new ones belong to whom the one
-  belongs that they are made in, as far as that may be.
+  its privileges, at the start too.  The directory that a file is written to is made 0755 at least; those above stay as
+  they are.  Modes are not read: what somebody took away is given back with the next write.  New directories belong to
+  whom the one belongs that they are made in, as far as that may be.
+- *What is no file* (a FIFO, socket, device, a symbolic link that leads to itself) is none: a write takes its place.
 - *No fsync* unless `durable`: after a crash of the machine no dnsmasq runs, and everything is rendered and compared
   anew before one does.  With `durable` the text is on the disk, under its name, when `write` returns; each
   write then costs what the disk needs for two flushes, some milliseconds.
@@ -27,6 +29,7 @@ from pathlib import PurePath
 from typing import Final
 
 from dhcpcore import AdapterError
+from dhcpcore_adapters.plain_files import read_plain
 
 _FILE_MODE: Final = 0o644
 _DIRECTORY_MODE: Final = 0o755
@@ -41,6 +44,8 @@ _NEXT: Final = {
     errno.EISDIR: "a directory is where a file belongs: move it away",
     errno.ENOTDIR: "a file is where a directory belongs: move it away",
     errno.EEXIST: "a file is where a directory belongs: move it away",
+    errno.ELOOP: "a symbolic link leads to itself: remove it",
+    errno.EBUSY: "something is mounted on it: unmount that (findmnt tells what)",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "raise fs.file-max",
@@ -58,15 +63,16 @@ class DiskFileStore:
         self._durable = durable
 
     def read(self, path: str) -> str | None:
-        """The text, None when there is no such file; bytes that are not UTF-8 come as surrogate escapes."""
+        """The text, None when there is no such file; bytes that are not UTF-8 come as surrogate escapes.
+
+        Raises:
+            AdapterError: it could not be read, or is larger than any that is ours.
+        """
         try:
-            with open(path, "rb") as file:
-                data = file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+            data = read_plain(path)
         except (OSError, ValueError) as error:
             raise _failed("read", path, error) from None
-        return data.decode("utf-8", "surrogateescape")
+        return None if data is None else data.decode("utf-8", "surrogateescape")
 
     def write(self, path: str, text: str) -> None:
         """Replace atomically; makes the directories it needs.
@@ -88,6 +94,7 @@ class DiskFileStore:
                 _make_directory(directory)
                 self._write(temporary, data)
             try:
+                _open_up(directory)
                 os.replace(temporary, path)
             except BaseException:
                 _unlink(temporary)
@@ -98,8 +105,7 @@ class DiskFileStore:
             raise _failed("write", path, error) from None
 
     def _write(self, path: str, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(path, flags, _FILE_MODE), "wb", buffering=0) as file:
+        with open(_new_file(path), "wb", buffering=0) as file:
             try:
                 os.fchmod(file.fileno(), _FILE_MODE)
                 rest = memoryview(data)
@@ -124,7 +130,11 @@ class DiskFileStore:
                     shutil.rmtree(path)
                 except NotADirectoryError:
                     return
-                except FileNotFoundError:
+                except OSError as error:
+                    if error.errno == errno.ELOOP:  # a directory above leads to itself: there is nothing in it
+                        return
+                    if error.errno != errno.ENOENT:
+                        raise
                     # There is none; or, inside a directory, something went by itself, so the rest is still to go.
                     continue
         except (OSError, ValueError) as error:
@@ -134,15 +144,41 @@ class DiskFileStore:
         """Names in a directory, sorted; none when there is no such directory."""
         try:
             return sorted(os.listdir(directory))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return []
             raise _failed("list", directory, error) from None
 
 
 def _temporary(path: str) -> str:
     directory, _, name = path.rpartition("/")
     return f"{directory}/.{name}.new"
+
+
+def _new_file(path: str) -> int:
+    """A descriptor of a file that nobody else has: what a killed writer left goes, and whatever else is there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, _FILE_MODE)
+    except FileExistsError:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            raise _failed("replace", path, error) from None
+        return os.open(path, flags, _FILE_MODE)
+
+
+def _open_up(directory: str) -> None:
+    """Let everybody get at what is in it; what a link to a directory leads to is left as it is."""
+    mode = os.lstat(directory).st_mode
+    if stat.S_ISLNK(mode) or mode & _DIRECTORY_MODE == _DIRECTORY_MODE:
+        return
+    with contextlib.suppress(PermissionError):  # it is somebody else's
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | _DIRECTORY_MODE)
+        finally:
+            os.close(descriptor)
 
 
 def _make_directory(path: str) -> None:

@@ -75,7 +75,8 @@ def within(path: str, errand: Callable[[], T]) -> T:
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[int]:
     """A descriptor of the namespace at `path`; it keeps the namespace alive while it is open."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    # A FIFO of that name must not hold us up.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         yield descriptor
     finally:

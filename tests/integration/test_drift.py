@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -219,6 +221,38 @@ if hosts.inside():
             site.agent.wait_for_another_dnsmasq(site.id, before)
             site.served()
             until("the renewal is answered", lambda: wire.extend(lease, seconds=0.3), 20)
+
+    def test_what_is_no_file_where_one_belongs(site: Site) -> None:
+        """Law: it blinds nobody; each is a file again, at the latest before dnsmasq has to open it."""
+        right = {name: (site.directory / name).read_text() for name in ("host", "addn_hosts", "opts")}
+        site.agent.send_signal(signal.SIGSTOP)  # so that one audit finds them all
+        try:
+            for name in (*right, "leases"):
+                (site.directory / name).unlink()
+            (site.directory / "host").symlink_to("host")
+            with socket.socket(socket.AF_UNIX) as made, open_directory(site.directory) as directory:
+                made.bind(f"/proc/self/fd/{directory}/addn_hosts")
+            os.mkfifo(site.directory / "opts")
+            os.mkfifo(site.directory / "leases")
+        finally:
+            site.agent.send_signal(signal.SIGCONT)
+        # Never read before it is one: that would hold up the test.
+        for name, text in right.items():
+            path = site.directory / name
+            until(f"{name} is right", lambda: path.is_file() and path.read_text() == text, SECONDS)  # noqa: B023
+        site.served()
+        before = site.pid()  # reading its files anew may have meant a start
+        os.kill(before, signal.SIGKILL)
+        site.agent.wait_for_another_dnsmasq(site.id, before)
+        assert (site.directory / "leases").is_file()
+        site.served()
+
+    @contextmanager
+    def open_directory(path: Path) -> Iterator[int]:
+        """For a short name: a path of a socket has 107 bytes at most."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        yield descriptor
+        os.close(descriptor)
 
     def audits_passed(agent: AgentProgram, number: int) -> None:
         for _ in range(number):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from dhcpcore import AdapterError, InstanceKey, InstanceSpec, Lease, MetadataProxySpec, ObservedProcess
+from dhcpcore_adapters.plain_files import opened_plain
 from dhcpcore_adapters.process import barrier, proc, release
 from dhcpcore_adapters.process.namespaces import NamedNamespaces, namespace_of_process
 from dhcpcore_adapters.process.spawn import start_daemon
@@ -249,8 +250,11 @@ def _has_config(found: Found, spec: MetadataProxySpec, digest: str) -> bool:
     if mark is not None:
         return mark == digest
     try:
-        with open(spec.config_path, "rb") as file:
-            is_older = os.fstat(file.fileno()).st_mtime <= proc.wall_time_of(found.seen.started) + _TICK
-            return is_older and file.read() == spec.config.encode("utf-8", "surrogateescape")
+        with opened_plain(spec.config_path) as descriptor:
+            if descriptor is None:
+                return False
+            is_older = os.fstat(descriptor).st_mtime <= proc.wall_time_of(found.seen.started) + _TICK
+            config = spec.config.encode("utf-8", "surrogateescape")
+            return is_older and os.read(descriptor, len(config) + 1) == config
     except OSError:
         return False

@@ -17,6 +17,7 @@ from ipaddress import ip_address, ip_interface
 from typing import Final, Self
 
 from dhcpcore import AdapterError, InstanceSpec, Lease, ObservedProcess, parse_leases
+from dhcpcore_adapters.plain_files import read_plain
 from dhcpcore_adapters.process import proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces
 from dhcpcore_adapters.process.packets import release4, release6
@@ -163,10 +164,7 @@ class _LeasesFile:
 
     def _read(self) -> bytes:
         try:
-            with open(self._path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
+            return read_plain(self._path) or b""
         except OSError as error:
             raise AdapterError(f"cannot read {self._path}: {error.strerror}; run the agent as root") from None
 

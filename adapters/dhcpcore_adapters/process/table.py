@@ -15,6 +15,7 @@ from itertools import pairwise
 from attrs import evolve, frozen
 
 from dhcpcore import InstanceKey, ObservedProcess, parse_command_line
+from dhcpcore_adapters.plain_files import opened_plain
 from dhcpcore_adapters.process import proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces, name_for, namespace_of_process
 
@@ -135,8 +136,8 @@ class ProcessTable:
 def _is_in_pid_file(pid: int, path: str) -> bool:
     """Whether a pid file tells this process; one that is missing or says nothing tells nothing against it."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(32).strip()
-    except OSError:
+        with opened_plain(path) as descriptor:
+            text = os.read(descriptor, 32).strip() if descriptor is not None else b""
+    except (OSError, ValueError):
         return True
     return not text.isdigit() or int(text) in proc.pids_as_seen_inside(pid)
