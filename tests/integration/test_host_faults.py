@@ -130,6 +130,22 @@ if hosts.inside():
             is_told(agent, network, "Read-only file system", "mount that file system writable")
         recovers(agent, server, network)
 
+    def test_something_is_mounted_on_a_file(
+        server: Server, agent: AgentProgram, calm: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """Law: it cannot be replaced, and is told with what to do; unmounted, it is."""
+        network = server.served()
+        other, path = tmp_path / "other", agent.directory(network["id"]) / "host"
+        other.write_text("of somebody's")
+        mount("--bind", str(other), str(path))
+        try:
+            network["ports"].append(server.port(network["id"]))
+            is_told(agent, network, "/host: ", "unmount that (findmnt tells what)")
+        finally:
+            subprocess.run([found("umount") or "umount", str(path)], check=True, timeout=20)
+        recovers(agent, server, network)
+        assert other.read_text() == "of somebody's"
+
     @contextmanager
     def limited(agent: AgentProgram, kind: int, soft: int) -> Iterator[None]:
         before = resource.prlimit(agent.pid, kind)
