@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from dhcpcore.testing import RecordingReporter
 from dhcpcore_adapters.agent.control import LONGEST_REQUEST, Command, ControlError, ControlServer, ask
+from support.waiting import eventually
 
 
 def _broken(_: dict[str, Any]) -> Any:
@@ -223,6 +225,60 @@ class TestTheSocketFile:
         server.close()
         assert ask(path, {"command": "status"})
         other.close()
+
+    def test_one_that_somebody_removed_is_made_again(self, path: str, server: ControlServer) -> None:
+        os.unlink(path)
+        assert eventually(lambda: os.path.exists(path))
+        assert ask(path, {"command": "status"})
+        assert os.listdir(os.path.dirname(path)) == ["agent.sock"]
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        server.close()
+        assert os.listdir(os.path.dirname(path)) == []
+
+    def test_its_directory_is_moved_away(self, tmp_path: Path) -> None:
+        """Law: it is where the settings say; the one that was moved is answered on no more, and so replaced later."""
+        path = str(tmp_path / "state" / "agent.sock")
+        reporter = RecordingReporter()
+        server = ControlServer(path, COMMANDS, reporter=reporter)
+        (tmp_path / "state").rename(tmp_path / "moved")
+        assert eventually(lambda: os.path.exists(path))
+        assert ask(path, {"command": "status"})
+        assert reporter.messages() == ["the control socket was gone; it is made again"]
+        server.close()
+        with pytest.raises(ControlError, match="no agent answers"):
+            ask(str(tmp_path / "moved" / "agent.sock"), {"command": "status"})
+
+    def test_another_agents_is_told_and_left_alone(self, path: str) -> None:
+        reporter = RecordingReporter()
+        server = ControlServer(path, COMMANDS, reporter=reporter, look_seconds=0.05)
+        os.unlink(path)
+        other = ControlServer(path, {"other": lambda _: "mine"})
+        assert eventually(reporter.messages)
+        time.sleep(0.3)
+        assert len(reporter.records) == 1
+        assert "a process answers on" in str(reporter.records[0].fields["error"])
+        assert ask(path, {"command": "other"}) == "mine"
+        other.close()
+        assert eventually(lambda: os.path.exists(path))
+        assert ask(path, {"command": "status"})
+        server.close()
+
+    def test_one_that_cannot_be_made_again_is_told_once(self, path: str) -> None:
+        """Law: what took its place is not touched; when it goes, the socket is back."""
+        reporter = RecordingReporter()
+        server = ControlServer(path, COMMANDS, reporter=reporter, look_seconds=0.05)
+        os.unlink(path)
+        Path(path).write_text("mine")
+        assert eventually(reporter.messages)
+        time.sleep(0.3)
+        (told,) = reporter.records
+        assert told.message == "the control socket is gone, and cannot be made again"
+        assert "is no socket: move it away" in str(told.fields["error"])
+        assert Path(path).read_text() == "mine"
+        os.unlink(path)
+        assert eventually(lambda: os.path.exists(path))
+        assert ask(path, {"command": "status"})
+        server.close()
 
     def test_missing_directories_are_made(self, tmp_path: Path) -> None:
         path = str(tmp_path / "a" / "b" / "agent.sock")

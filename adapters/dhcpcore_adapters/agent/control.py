@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import stat
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ REQUEST_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 #: Connections served at a time; others wait to be accepted.
 CONNECTIONS: Final = 8
+#: Seconds after which it is looked whether the socket is still where it was made.
+LOOK_SECONDS: Final = 1.0
 _BACKLOG: Final = 64
 #: Longest path of a unix socket (unix(7)).
 _LONGEST_PATH: Final = 107
@@ -42,13 +45,14 @@ class ControlError(DhcpCoreError):
 
 
 class ControlServer:
-    """Answers on a unix socket, from the moment it is made until `close`.
+    """Answers on a unix socket, from the moment it is made until `close`; one that somebody removed is made again.
 
     Args:
         path: of the socket; one that nobody answers on any more is replaced.
         commands: by name; each is given the request and returns plain data.  They are called from other threads.
         request_seconds: in which a request must have come.
-        reporter: is told of commands that raise.
+        look_seconds: after which it is looked whether the socket is still there.
+        reporter: is told of commands that raise, and of a socket that was removed.
 
     Raises:
         ControlError: somebody answers on `path`, something else lies there, or no socket can be made there.
@@ -60,6 +64,7 @@ class ControlServer:
         commands: Mapping[str, Command],
         *,
         request_seconds: float = REQUEST_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
         reporter: Reporter | None = None,
     ) -> None:
         self._path = path
@@ -68,19 +73,25 @@ class ControlServer:
         self._reporter = NullReporter() if reporter is None else reporter
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         self._closed = False
-        self._listener = _listen(path)
+        self._look_seconds = look_seconds
+        # Whoever moves to another socket, or ends, does so alone.
+        self._moving = threading.Lock()
+        self._listener = self._listen()
         self._identity = _identity(path)
+        self._refused: tuple[int, int] | None = None
+        self._told = ""
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Answer no more, and take the socket away. Called twice, it is harmless."""
-        if self._closed:
-            return
-        self._closed = True
-        if _identity(self._path) == self._identity:  # else it is another agent's by now
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
+        with self._moving:
+            if self._closed:
+                return
+            self._closed = True
+            if _identity(self._path) == self._identity:  # else it is another agent's by now
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path)
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # ends the accept that waits (unix_accept in the kernel)
         self._thread.join(1.0)
@@ -92,12 +103,43 @@ class ControlServer:
                 continue
             try:
                 connection, _ = self._listener.accept()
+            except BlockingIOError:
+                self._free.release()
+                self._stay()
+                continue
             except OSError:
                 self._free.release()
                 if not self._closed:
                     time.sleep(0.1)  # no descriptor is free, say: that passes
                 continue
             threading.Thread(target=self._answer, args=(connection,), name="control answer", daemon=True).start()
+
+    def _listen(self) -> socket.socket:
+        listener = _listen(self._path)
+        # Not settimeout: that polls, and a poll is not woken by the shutdown in `close`.
+        interval = struct.pack("ll", int(self._look_seconds), int(self._look_seconds % 1 * 1e6))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+        return listener
+
+    def _stay(self) -> None:
+        """Make the socket again where it is gone; what somebody else has put there stays, and is told once."""
+        with self._moving:
+            found = _identity(self._path)
+            # What was in the way, and still is, may be an agent that has other things to do than to be asked.
+            if self._closed or found == self._identity or (found is not None and found == self._refused):
+                return
+            try:
+                listener = self._listen()
+            except (ControlError, OSError) as error:
+                self._refused = found
+                if str(error) != self._told:
+                    self._told = str(error)
+                    self._reporter.report("the control socket is gone, and cannot be made again", error=error)
+                return
+            self._listener.close()
+            self._listener, self._identity = listener, _identity(self._path)
+            self._refused, self._told = None, ""
+        self._reporter.report("the control socket was gone; it is made again", path=self._path)
 
     def _answer(self, connection: socket.socket) -> None:
         try:
