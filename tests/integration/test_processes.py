@@ -74,6 +74,20 @@ if hosts.inside():
             processes.reload_dnsmasq(spec.key)
             assert host.answer(spec, MAC) == address
 
+    def test_a_reload_reads_what_may_be_read(host: Host, tmp_path: Path) -> None:
+        """Law: dnsmasq, which is root no more, can read its files then; what a link leads to keeps its mode."""
+        spec = reserved(host)
+        processes = control(host)
+        processes.start_dnsmasq(spec)
+        private, hosts_file, options = tmp_path / "private", Path(spec.directory, "host"), Path(spec.directory, "opts")
+        private.touch(0o600)
+        hosts_file.chmod(0o600)
+        options.unlink(missing_ok=True)
+        options.symlink_to(private)
+        processes.reload_dnsmasq(spec.key)
+        assert hosts_file.stat().st_mode & 0o777 == 0o644
+        assert private.stat().st_mode & 0o777 == 0o600
+
     def test_a_reload_where_queries_do_not_arrive(host: Host) -> None:
         spec, processes = reserved(host), control(host)
         nft = found("nft")

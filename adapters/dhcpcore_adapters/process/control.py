@@ -17,6 +17,7 @@ from dhcpcore import AdapterError, InstanceKey, InstanceSpec, Lease, MetadataPro
 from dhcpcore_adapters.plain_files import opened_plain
 from dhcpcore_adapters.process import barrier, proc, release
 from dhcpcore_adapters.process.namespaces import NamedNamespaces, namespace_of_process
+from dhcpcore_adapters.process.readable import let_everybody_read
 from dhcpcore_adapters.process.spawn import start_daemon
 from dhcpcore_adapters.process.stop import stop
 from dhcpcore_adapters.process.table import Found, ProcessTable
@@ -50,6 +51,7 @@ class LinuxProcessControl:
         reload_seconds: float = 120.0,
         stop_seconds: float = 5.0,
     ) -> None:
+        self._dhcp_confs = dhcp_confs
         self._namespaces = NamedNamespaces(netns_directory)
         self._table = ProcessTable(
             dhcp_confs=dhcp_confs, proxy_config_dir=proxy_config_dir, namespaces=self._namespaces
@@ -87,6 +89,7 @@ class LinuxProcessControl:
             running = [each for each in self._table.instance(key) if each.is_main]
             if not running:
                 raise AdapterError(f"{what} does not run, so it cannot be reloaded")
+            let_everybody_read(f"{self._dhcp_confs}/{key.directory}")
             for each in running:
                 try:
                     with proc.Handle(each.seen.pid, each.seen.started) as handle:
