@@ -7,8 +7,11 @@ again would be refused, and to remove it would begin the detection anew.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Interface, ip_address, ip_interface
+
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
 from dhcpcore import DeviceSpec
 from dhcpcore.contracts import Route
@@ -18,6 +21,7 @@ from dhcpcore_adapters.netns.netlink import Netlink
 #: Addresses that every device of a namespace may have, and their label where several do (see `DeviceSpec.shared`).
 _OF_ALL = frozenset({ip_interface("169.254.169.254/32")})
 _LABEL = "metadata"
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 _EVERYWHERE = {4: ip_interface("0.0.0.0/0"), 6: ip_interface("::/0")}
 
 
@@ -55,8 +59,13 @@ def ensure_addresses(netlink: Netlink, index: int, told: Iterable[str], *, share
             netlink.add_address(index, value, _LABEL if value in labelled else None)
 
 
-def ensure_routes(netlink: Netlink, index: int, told: Sequence[Route]) -> None:
+def ensure_routes(
+    netlink: Netlink, index: int, told: Sequence[Route], *, connected: frozenset[str] = frozenset()
+) -> None:
     """Remove default routes through the device that are not told, then add what is missing, the way to it first.
+
+    Args:
+        connected: gateways for which the kernel was made to connect the device to their subnet anew, to no avail.
 
     Raises:
         ValueError: a gateway is no address.
@@ -79,8 +88,30 @@ def ensure_routes(netlink: Netlink, index: int, told: Sequence[Route]) -> None:
         host = ip_interface(gateway)
         if onlink and not any(route.destination == host for route in kept):
             netlink.add_route(index, host, None)
-        if gateway not in seen:
+        if gateway in seen:
+            continue
+        try:
             netlink.add_route(index, _EVERYWHERE[host.version], gateway)
+        except NetlinkError as error:
+            if error.code not in _UNREACHABLE or gateway in connected or not _connect(netlink, index, host):
+                raise
+            # All of it: with the last IPv4 address of a device go its routes.
+            ensure_routes(netlink, index, told, connected=connected | {gateway})
+            return
+
+
+def _connect(netlink: Netlink, index: int, gateway: Interface) -> bool:
+    """Have the kernel make the route to a gateway's subnet anew; False where the device is on no such subnet.
+
+    Somebody removed it (`ip route flush dev`); the kernel makes it together with an address, and at no other time.
+    """
+    there = [each for each in netlink.addresses(index) if not is_kernels_own(each.value)]
+    cut = [each for each in there if gateway.ip in each.value.network]
+    for address in cut:
+        netlink.delete_address(index, address.value)
+    for address in cut:
+        netlink.add_address(index, address.value, address.label)
+    return bool(cut)
 
 
 def default_routes(routes: Iterable[KernelRoute]) -> tuple[Route, ...]:
