@@ -6,16 +6,19 @@ How the device comes into its namespace is the interface driver's business.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from attrs import evolve
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
 from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore.contracts import ObservedDevice
 from dhcpcore_adapters.netns import layer3, sysctl
 from dhcpcore_adapters.netns.bridge import BridgeDriver
+from dhcpcore_adapters.netns.devices import with_ipv6
 from dhcpcore_adapters.netns.drivers import Inspecting, InterfaceDriver, Leaving
 from dhcpcore_adapters.netns.errors import refusals
 from dhcpcore_adapters.netns.messages import Link
@@ -58,7 +61,7 @@ class NetnsControl:
             inside = within(path, _set_up_namespace)
         with inside, refusals(f"device {spec.namespace}/{spec.name}"):
             self._driver.plug(spec, path)
-            _set_up_device(inside, spec)
+            _set_up_device(inside, spec, path)
 
     def settled_addresses(self, namespace: str, device: str) -> Sequence[str]:
         """Wait until no address of the device is tentative; those that failed duplicate address detection."""
@@ -145,13 +148,19 @@ def _set_up_namespace() -> Netlink:
     return inside
 
 
-def _set_up_device(inside: Netlink, spec: DeviceSpec) -> None:
+def _set_up_device(inside: Netlink, spec: DeviceSpec, path: str) -> None:
     link = inside.link(spec.name)
     if link is None:
         raise AdapterError(f"device {spec.namespace}/{spec.name} went while it was being set up")
     if not link.up:
         inside.set_link(link.index, up=True)
-    layer3.apply(inside, spec, link.index)
+    try:
+        layer3.apply(inside, spec, link.index)
+    except NetlinkError as error:
+        # EACCES: an IPv6 address, or route, where somebody switched IPv6 off.
+        if error.code != errno.EACCES or not within(path, lambda: with_ipv6(spec.name)):
+            raise
+        layer3.apply(inside, spec, link.index)
 
 
 def _observed(netlink: Netlink, namespace: str, link: Link) -> ObservedDevice:

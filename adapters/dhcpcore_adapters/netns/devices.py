@@ -45,3 +45,8 @@ def ensure_inner(there: Netlink, inner: Link, spec: DeviceSpec) -> None:
 def without_ipv6(device: str) -> None:
     """The host takes no part in the network: no address of its own on it for others to reach."""
     sysctl.ensure(f"net/ipv6/conf/{device}/disable_ipv6", "1")
+
+
+def with_ipv6(device: str) -> bool:
+    """IPv6 is not switched off on a device of the calling thread's namespace; True when it was."""
+    return sysctl.ensure(f"net/ipv6/conf/{device}/disable_ipv6", "0")
