@@ -74,9 +74,19 @@ def within(path: str, errand: Callable[[], T]) -> T:
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[int]:
-    """A descriptor of the namespace at `path`; it keeps the namespace alive while it is open."""
-    # A FIFO of that name must not hold us up.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    """A descriptor of the namespace at `path`; it keeps the namespace alive while it is open.
+
+    A symbolic link is none: what is done in one namespace must never reach another one.  Nor is a pipe waited for.
+
+    Raises:
+        FileNotFoundError: there is nothing, or a symbolic link; another OSError: the kernel refuses.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise FileNotFoundError(errno.ENOENT, "a symbolic link, no network namespace", path) from None
     try:
         yield descriptor
     finally:

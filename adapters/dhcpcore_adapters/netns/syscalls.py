@@ -16,6 +16,7 @@ MS_BIND: Final = 0x1000
 MS_REC: Final = 0x4000
 MS_SHARED: Final = 1 << 20
 MNT_DETACH: Final = 2
+UMOUNT_NOFOLLOW: Final = 8
 
 
 def unshare(kind: int = CLONE_NEWNET) -> None:
@@ -29,5 +30,5 @@ def mount(source: str, target: str, flags: int) -> None:
 
 
 def unmount(target: str) -> None:
-    """umount2(2) with MNT_DETACH: at once, whoever still uses it."""
-    call("umount2", os.fsencode(target), ctypes.c_int(MNT_DETACH), name=target)
+    """umount2(2) with MNT_DETACH: at once, whoever still uses it; a symbolic link is not followed (EINVAL)."""
+    call("umount2", os.fsencode(target), ctypes.c_int(MNT_DETACH | UMOUNT_NOFOLLOW), name=target)
