@@ -26,6 +26,7 @@ from dhcpcore_adapters.setns import opened, within
 
 _ID_IN_NAME: Final = 11
 _NAMESPACE_PREFIX: Final = "qdhcp-"
+_DEVICE_PREFIXES: Final = ("ns-", "tap")
 #: What `ip link show` tells of bridges made here; no other bridge is ever removed. The group is a bridge's from its
 #: first moment, whatever happens to its maker in the next; the alias is for people, and what older agents left bears.
 #: An alias goes on with the name of the namespace that the bridge was made for.
@@ -88,17 +89,14 @@ class BridgeDriver:
             self._remove_if_empty(here, bridge)
 
     def unplugged(self, namespace: str, devices: Sequence[Link]) -> Mapping[str, str]:
-        """Ends that are on no bridge, or on another one, or down; an end elsewhere is not ours to judge."""
+        """Ends that are elsewhere, on no bridge, or on another one, or down; what has no name of ours is not judged."""
         pairs = [each for each in devices if each.kind == "veth"]
         if not pairs:
             return {}
         with Netlink() as here:
             bridge = here.link(_bridge_of(namespace))
-            return {
-                each.name: reason
-                for each in pairs
-                if (outer := other_end(here, each)) is not None and (reason := _amiss(each, outer, bridge))
-            }
+            amiss = {each.name: _amiss(each, other_end(here, each), bridge) for each in pairs}
+        return {name: reason for name, reason in amiss.items() if reason}
 
     def left(self) -> list[str]:
         """Namespaces of bridges made here without any device: the pair went with its namespace, by somebody's hand."""
@@ -121,12 +119,19 @@ def _is_ours(bridge: Link) -> bool:
     return bridge.kind == "bridge" and (bridge.alias.split(" ")[0] == BRIDGE_ALIAS or bridge.group == BRIDGE_GROUP)
 
 
-def _amiss(inner: Link, outer: Link, bridge: Link | None) -> str:
+def _amiss(inner: Link, outer: Link | None, bridge: Link | None) -> str:
+    if outer is None:
+        return f"the other end of {inner.name} is not in the agent's network namespace" if _is_a_ports(inner) else ""
     if bridge is None or outer.master != bridge.index:
         return f"the other end of {inner.name}, {outer.name}, is not on the network's bridge"
     if not outer.up or not bridge.up:
         return f"{(bridge if outer.up else outer).name}, on the way from {inner.name} to its network, is down"
     return f"MTU of {outer.name} is {outer.mtu}, that of {inner.name} {inner.mtu}" if outer.mtu != inner.mtu else ""
+
+
+def _is_a_ports(inner: Link) -> bool:
+    """Whether it is named as devices of DHCP ports are."""
+    return inner.name.startswith(_DEVICE_PREFIXES)
 
 
 def _bridge_name(network_id: str) -> str:
