@@ -22,8 +22,9 @@ from dhcpcore_adapters.setns import in_a_thread, is_network_namespace, opened
 RUN_NETNS: Final = "/run/netns"
 # Several mounts may lie on top of each other (Launchpad bugs tell of `ip netns attach` twice); no more than this.
 _MOST_MOUNTS: Final = 16
-# Seconds. Who takes the directory's lock makes a namespace, or moves a mount: that is done in milliseconds.
-_PATIENCE: Final = 10.0
+# Seconds. Who takes the directory's lock makes a namespace: that is done in milliseconds. Longer than this would keep
+# the threads that wait from other networks' work.
+_PATIENCE: Final = 5.0
 _PAUSE: Final = 0.02
 
 
