@@ -31,8 +31,11 @@ class NamedNamespaces:
         self._directory = directory
 
     def identity(self, name: str) -> Identity | None:
-        """What tells this namespace from others; None where there is none of that name."""
-        return _identity(f"{self._directory}/{name}")
+        """What tells this namespace from others; None where there is none of that name.
+
+        A symbolic link is no name of where it leads to.
+        """
+        return _identity(f"{self._directory}/{name}", follow=False)
 
     def names(self) -> Mapping[Identity, Sequence[str]]:
         """All names, by what they name: a namespace may be given more of them (ip netns attach)."""
@@ -84,12 +87,12 @@ def name_for(names: Sequence[str], network_id: str) -> str | None:
 
 def namespace_of_process(pid: int) -> Identity | None:
     """The network namespace of a process; None where it ended, or must not be looked at."""
-    return _identity(f"/proc/{pid}/ns/net")
+    return _identity(f"/proc/{pid}/ns/net", follow=True)
 
 
-def _identity(path: str) -> Identity | None:
+def _identity(path: str, *, follow: bool) -> Identity | None:
     try:
-        found = os.stat(path)
+        found = os.stat(path, follow_symlinks=follow)
     except OSError:
         return None
     return found.st_dev, found.st_ino
