@@ -16,7 +16,8 @@ pytest.importorskip("pyroute2", reason="needs the extra 'agent'")
 
 from dhcpcore import AdapterError
 from dhcpcore.model.spec import Route
-from dhcpcore_adapters.netns import NetnsControl, namespaces, within
+from dhcpcore_adapters.netns import NetnsControl, NullDriver, OpenvswitchDriver, namespaces, within
+from dhcpcore_adapters.process.namespaces import NamedNamespaces
 from support.devices import BRIDGE, NETWORK, PATH, SPEC, TAP, changes, link, links, observed, read, run
 from support.namespace import found
 from support.own_host import in_own_host
@@ -206,6 +207,17 @@ def test_the_name_is_a_link_to_another_namespace() -> None:
     assert_unharmed()
 
 
+@in_own_host
+def test_a_link_is_no_name_of_the_namespace_that_it_leads_to() -> None:
+    """A dnsmasq in there would be taken for one that runs where it does not belong."""
+    NetnsControl().ensure_device(SPEC)
+    os.symlink(PATH, "/run/netns/a-link")
+    assert list(NamedNamespaces().names().values()).count(SPEC.namespace) == 1
+    there = NamedNamespaces().identity(SPEC.namespace)
+    assert there is not None
+    assert NamedNamespaces().names()[there] == SPEC.namespace
+
+
 # -- the device
 
 
@@ -226,3 +238,32 @@ def test_the_other_end_is_moved_away() -> None:
     assert TAP not in run("ip", "-n", "elsewhere", "link")
     control.remove_namespace(SPEC.namespace)
     assert links() == set()
+
+
+@in_own_host
+def test_devices_of_nobody_in_the_namespace() -> None:
+    """Whatever kind they are of they go when they are told to; what cannot be deleted is left alone."""
+    run("ip", "link", "add", "br0", "type", "bridge")
+    control = NetnsControl()
+    control.ensure_device(SPEC)
+    inside("link", "add", "br0", "type", "bridge")
+    inside("link", "add", "brq-of-nobody", "type", "bridge")
+    inside("link", "set", "brq-of-nobody", "alias", "dhcpcore")
+    inside("link", "add", "vm1", "type", "veth", "peer", "name", "vm2")
+    nobodys = ["br0", "brq-of-nobody", "vm1"]
+    if os.path.exists("/dev/net/tun"):
+        inside("tuntap", "add", "tap0", "mode", "tap")
+        nobodys.append("tap0")
+    assert {each.name for each in control.observe_devices()} == {SPEC.name, "vm2", *nobodys}
+    for name in nobodys:
+        control.remove_device(SPEC.namespace, name)
+    control.remove_device(SPEC.namespace, "lo")  # as hardware, it is nothing that can be deleted
+    assert [each.name for each in control.observe_devices()] == [SPEC.name]
+    assert observed(control).unplugged == ""
+    assert "lo: <LOOPBACK,UP" in inside("link", "show", "lo")
+    inside("link", "add", "br0", "type", "bridge")
+    NetnsControl(NullDriver()).remove_device(SPEC.namespace, "br0")
+    assert "br0" in inside("link")  # it says of nothing that it is nobody's
+    NetnsControl(OpenvswitchDriver()).remove_device(SPEC.namespace, "br0")
+    assert "br0" not in inside("link")
+    assert "br0" in run("ip", "link")

@@ -140,20 +140,32 @@ if hosts.inside():
         until("its route is back", lambda: "default via 10.0.0.1 " in site.inside("route"), SECONDS)
         assert site.pid() == before
 
-    @pytest.mark.parametrize("how", ["bridge", "off", "down"])
+    @pytest.mark.parametrize("how", ["bridge", "off", "down", "moved"])
     def test_the_way_to_the_network_is_broken(site: Site, how: str) -> None:
-        """Law: a deleted bridge, an end that is on none, or down: plugged again, and dnsmasq is not touched."""
+        """Law: a deleted bridge, an end elsewhere, on none, or down: plugged again, and dnsmasq is not touched."""
         before = site.pid()
         if how == "bridge":
             hosts.ip("link", "delete", bridge(site.id))
         elif how == "off":
             hosts.ip("link", "set", site.tap, "nomaster")
+        elif how == "moved":
+            hosts.ip("netns", "add", "elsewhere")
+            hosts.ip("link", "set", site.tap, "netns", "elsewhere")
         else:
             hosts.ip("link", "set", site.tap, "down")
         until("it is plugged", lambda: f"master {bridge(site.id)} state UP" in ip("link", "show", site.tap), SECONDS)
         site.served()
         assert site.pid() == before
-        assert "is not on the network's bridge" in site.agent.log or how == "down"
+        assert f"the other end of {site.device}" in site.agent.log or how == "down"
+
+    def test_the_routes_are_flushed(site: Site) -> None:
+        """Law: also the way to the subnet itself, without which there is none to the gateway; changes are served."""
+        before = site.pid()
+        site.inside("route", "flush", "dev", site.device)
+        until("its route is back", lambda: "default via 10.0.0.1 " in site.inside("route"), SECONDS)
+        assert "10.0.0.0/24 " in site.inside("route")
+        site.served()
+        assert site.pid() == before
 
     def test_the_other_end_is_deleted(site: Site) -> None:
         """Law: both ends are made anew."""

@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-unty
 
 from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore_adapters.netns import checksums
-from dhcpcore_adapters.netns.devices import ensure_inner, made, other_end, without_ipv6
+from dhcpcore_adapters.netns.devices import ensure_inner, made, other_end, remove_nobodys, without_ipv6
 from dhcpcore_adapters.netns.locks import Locks
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.netlink import Netlink
@@ -145,8 +145,9 @@ def _bridge_of(namespace: str) -> str:
 def _remove_pair(here: Netlink, there: Netlink | None, namespace: str, device: str) -> Link | None:
     """Remove both ends; the bridge that they were on, or that they would be on."""
     inner = None if there is None else there.link(device)
-    if inner is not None and inner.kind != "veth":
-        return None  # not made here
+    if there is not None and inner is not None and inner.kind != "veth":
+        remove_nobodys(there, inner)
+        return None
     outer = other_end(here, inner)
     if inner is None:
         # The namespace may have been deleted by hand while a process kept it alive.

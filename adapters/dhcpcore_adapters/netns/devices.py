@@ -6,10 +6,12 @@ or OSError.
 
 from __future__ import annotations
 
+import errno
+
 from dhcpcore import AdapterError, DeviceSpec
 from dhcpcore_adapters.netns import sysctl
 from dhcpcore_adapters.netns.messages import Link
-from dhcpcore_adapters.netns.netlink import Netlink
+from dhcpcore_adapters.netns.netlink import Netlink, suppress_errno
 
 
 def other_end(here: Netlink, inner: Link | None) -> Link | None:
@@ -40,6 +42,15 @@ def ensure_inner(there: Netlink, inner: Link, spec: DeviceSpec) -> None:
         there.set_link(inner.index, mac_address=spec.mac_address.lower())
     if spec.mtu and inner.mtu != spec.mtu:
         there.set_link(inner.index, mtu=spec.mtu)
+
+
+def remove_nobodys(there: Netlink, link: Link) -> None:
+    """Remove a device of the namespace that no driver made.
+
+    Hardware stays, and whatever else the kernel cannot delete: an error would stop all else that its network needs.
+    """
+    with suppress_errno(errno.EOPNOTSUPP):
+        there.delete_link(link.index)
 
 
 def without_ipv6(device: str) -> None:

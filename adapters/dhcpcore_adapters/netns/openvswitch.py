@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from dhcpcore import DeviceSpec, Settings, SettingsError
 from dhcpcore_adapters.netns import checksums
-from dhcpcore_adapters.netns.devices import other_end
+from dhcpcore_adapters.netns.devices import other_end, remove_nobodys
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.netlink import Netlink
 from dhcpcore_adapters.netns.ovs_plugging import DELETABLE, INTERNAL, Plugging, pair_alias, remove_device
@@ -110,7 +110,8 @@ class OpenvswitchDriver:
     def unplug(self, namespace: str, device: str) -> None:
         """Remove the port and the device."""
         if not device.startswith((_TAP, _VETH_INNER)):
-            return  # not made here
+            _remove_nobodys(namespace, device)
+            return
         name, kind = (device, "internal") if device.startswith(_TAP) else (f"{_TAP}{device[-_ID_IN_NAME:]}", "")
         with ExitStack() as stack:
             ports = stack.enter_context(self._ports(self._patience))
@@ -215,6 +216,18 @@ def _seconds(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 3600:
         raise SettingsError(f"{_OPTIONS}.ovsdb_timeout", "seconds, more than 0 and up to 3600", repr(value))
     return float(value)
+
+
+def _remove_nobodys(namespace: str, device: str) -> None:
+    """Remove a device that has no name of ours; a port of Open vSwitch is its maker's affair."""
+    try:
+        there = within(namespace, Netlink)
+    except FileNotFoundError:
+        return
+    with there:
+        link = there.link(device)
+        if link is not None and link.kind not in INTERNAL:
+            remove_nobodys(there, link)
 
 
 def _is_of(port: OvsPort, device: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from attrs import frozen
 
 from dhcpcore import AdapterError, DeviceSpec
-from dhcpcore_adapters.netns.devices import ensure_inner, made, other_end, without_ipv6
+from dhcpcore_adapters.netns.devices import ensure_inner, made, other_end, remove_nobodys, without_ipv6
 from dhcpcore_adapters.netns.messages import Link
 from dhcpcore_adapters.netns.netlink import Netlink
 from dhcpcore_adapters.netns.ovs_ports import OvsPort, OvsPorts
@@ -189,7 +189,8 @@ def remove_device(there: Netlink, name: str, patience: float) -> None:
             there.delete_link(link.index)
             return
         if link.kind not in INTERNAL:
-            return  # not made here
+            remove_nobodys(there, link)
+            return
         if time.monotonic() >= deadline:
             raise AdapterError(f"ovs-vswitchd has not removed device {name} in {patience:g} s: is it running?")
         time.sleep(_PAUSE)
