@@ -169,8 +169,10 @@ def _pending(record: NetworkRecord, now: float) -> Iterator[dict[str, Any]]:
         yield _waits(record, "fetch", list(record.need.reasons), record.need_retry, now)
     for key in sorted(record.claim_retry):
         yield _waits(record, "claim", [], record.claim_retry[key], now, key.segmentation)
-    if record.retry is not None or record.observe:
-        yield _waits(record, "host", ["to be looked at again"] if record.observe else [], record.retry, now)
+    if record.retry is not None or record.observe or record.unreadable:
+        reasons = ["to be looked at again"] if record.observe else []
+        reasons += [f"could not be looked at: {record.unreadable}"] if record.unreadable else []
+        yield _waits(record, "host", reasons, record.retry, now)
     if record.pace is not None and record.pace.waited and record.pace.until > now:
         paced = Retry(attempts=record.pace.waited, not_before=record.pace.until, reason="a burst of changes")
         yield _waits(record, "reload", [], paced, now)

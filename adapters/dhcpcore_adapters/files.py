@@ -173,7 +173,7 @@ def _open_up(directory: str) -> None:
     mode = os.lstat(directory).st_mode
     if stat.S_ISLNK(mode) or mode & _DIRECTORY_MODE == _DIRECTORY_MODE:
         return
-    with contextlib.suppress(PermissionError):  # it is somebody else's
+    with contextlib.suppress(OSError):  # it is somebody else's, or has no modes
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | _DIRECTORY_MODE)

@@ -97,8 +97,10 @@ def is_network_namespace(descriptor: int) -> bool:
     """Whether an open file is a network namespace, and not a plain file that nothing is mounted on."""
     try:
         return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP):
+            return False
+        raise  # that it is none is not known
 
 
 def call(function: str, *arguments: object, name: str | None = None) -> None:

@@ -73,6 +73,8 @@ def plan_network(state: AgentState, record: NetworkRecord, now: float) -> Needs:
         reason = record.retry.reason if record.retry is not None else "an action failed"
         look = ObserveHost(network_id=record.id, sent_seq=state.seq, reasons=(f"after a failure: {reason}",))
         return Needs([*actions, look])
+    if record.unreadable and not record.served:
+        return Needs(actions)  # what may be there is not known
     if record.wanted:
         needs = _serve(state, record, now)
         return needs._replace(actions=[*actions, *needs.actions])

@@ -29,10 +29,13 @@ def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.Inst
     yield Call("namespaces", "ensure_device", (spec.device,))
     yield from _write(action, ("host", "addn_hosts", "opts"))
     yield Call("files", "write", (f"{spec.directory}/interface", spec.device.name))
+    leases = f"{spec.directory}/leases"
+    if spec.view is not None:
+        # Only to see that it can be read: what cannot be is no reason to stop the one that serves.
+        yield Call("files", "read", (leases,))
     yield Call("processes", "stop_dnsmasq", (spec.key,))
     if spec.view is not None:
         # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
-        leases = f"{spec.directory}/leases"
         previous: str | None = yield Call("files", "read", (leases,))
         text, _ = render_initial_leases(spec.view, settings=settings, previous=previous)
         yield Call("files", "write", (leases, text))

@@ -53,7 +53,7 @@ def _instances(
     running = {process.owner: process for process in processes if process.program == "dnsmasq"}
     named = {(device.namespace, device.name): device for device in devices if device.name}
     found: list[ObservedInstance] = []
-    for owner in sorted({*running, *(yield from _instance_directories(settings.confs_dir))}):
+    for owner in sorted({*running, *(yield from _instance_directories(settings.confs_dir, unreadable))}):
         segmentation, _, network_id = owner.rpartition("/")
         try:
             key = InstanceKey(network_id=network_id, segmentation=segmentation or None)
@@ -85,7 +85,7 @@ def _instances(
     return tuple(found)
 
 
-def _instance_directories(top: str) -> Recipe[set[str]]:
+def _instance_directories(top: str, unreadable: list[Unreadable]) -> Recipe[set[str]]:
     """The directories of instances below `top`, relative to it: ``<network id>``, ``<segmentation id>/<network id>``.
 
     A directory without any instance's file in it is a segment's: taken for a network's, it would be removed with
@@ -97,8 +97,14 @@ def _instance_directories(top: str) -> Recipe[set[str]]:
     for name in names:
         if name == "lost+found":
             continue  # a file system's own, where `top` is one (fsck(8))
-        children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
         is_of_a_segment = name == "None" or name.isdecimal()
+        try:
+            children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
+        except AdapterError as error:
+            if is_of_a_segment:
+                raise  # whose networks those are is not known
+            unreadable.append(Unreadable(network_id=name, reason=str(error)))
+            continue
         if not INSTANCE_FILES.isdisjoint(children) or not (children or is_of_a_segment):
             found.add(name)
         else:
@@ -109,21 +115,25 @@ def _instance_directories(top: str) -> Recipe[set[str]]:
 def _proxies(
     settings: Settings, processes: Sequence[ObservedProcess], unreadable: list[Unreadable]
 ) -> Recipe[tuple[ObservedProxy, ...]]:
-    running = {process.owner: process for process in processes if process.program == "haproxy"}
+    # An L3 agent's are not ours, and may have the id of one of ours.
+    ours = [each for each in processes if each.namespace is None or each.namespace.startswith("qdhcp-")]
+    others = {each.owner for each in processes if each.program == "haproxy"} - {each.owner for each in ours}
+    running = {process.owner: process for process in ours if process.program == "haproxy"}
     names: Sequence[str] = yield Call("files", "list", (settings.proxy_config_dir,))
     known = {name.removesuffix(".conf") for name in names if name.endswith(".conf")}
     found: list[ObservedProxy] = []
     for proxy_id in sorted(known | set(running)):
         path = f"{settings.proxy_config_dir}/{proxy_id}.conf"
         process = running.get(proxy_id)
+        if process is None and proxy_id in others:
+            continue
         namespace = process.namespace if process is not None else None
-        if namespace is not None and not namespace.startswith("qdhcp-"):
-            continue  # an L3 agent's
         network_id = namespace.removeprefix("qdhcp-") if namespace else proxy_id
         try:
             config: str | None = yield Call("files", "read", (path,))
         except AdapterError as error:
-            unreadable.append(Unreadable(network_id=network_id, reason=str(error)))
+            if process is not None:
+                unreadable.append(Unreadable(network_id=network_id, reason=str(error)))
             continue
         if namespace is None and config is not None and _BINDS not in config:
             continue

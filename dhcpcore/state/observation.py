@@ -15,7 +15,7 @@ from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedInstance, Ob
 from dhcpcore.state.agent import AgentState, need_full_fetch, put, touch
 from dhcpcore.state.evolving import evolve
 from dhcpcore.state.ports import may_wait
-from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, backoff, unreported
+from dhcpcore.state.records import NetworkRecord, ServedInstance, ServedProxy, backoff, short, unreported
 
 #: Stands for a file that does not exist: no rendered file can be equal to it.
 MISSING = "\0missing"
@@ -40,7 +40,13 @@ def host_observed(
         first = not state.observation.done
         # Spread by up to a quarter: not all agents of a site look at the same moment.
         due = at + state.settings.audit_interval * (1 + jitter / 4)
-        state = evolve(state, observation=evolve(state.observation, done=True, at=at, due=due, retry=None))
+        retry = None
+        if unreadable:
+            # One look serves all of them.
+            reason = f"{len(unreadable)} networks cannot be looked at, such as {min(unreadable)}"
+            retry = backoff(state.settings, state.observation.retry, at=at, reason=reason, jitter=jitter)
+            due = min(due, retry.not_before)
+        state = evolve(state, observation=evolve(state.observation, done=True, at=at, due=due, retry=retry))
     else:
         candidates, first = {only_network_id}, False
     ended = {network_id for network_id, seq in state.ended.items() if seq > sent_seq >= 0}
@@ -52,10 +58,13 @@ def host_observed(
             # look like one that died, and with check_child_processes_action = exit end the agent.
             state = touch(state, network_id)
             continue
-        if network_id not in state.networks and state.sync.answered_seq >= 0:
+        known = state.networks.get(network_id)
+        # Until now nobody knew what of it was served: an answer that lacked it was not weighed (the brake).
+        unveiled = known is not None and _is_hidden(known) and network_id not in unreadable
+        if (known is None or unveiled) and state.sync.answered_seq >= 0:
             # Left behind by somebody: whether the server wants it is for the next full answer to say.
             state = need_full_fetch(state, "found on the host what was not known")
-        record = state.record(network_id)
+        record = evolve(state.record(network_id), removal=None) if unveiled else state.record(network_id)
         if record.died and f"network:{network_id}" not in state.in_flight:
             record = evolve(record, died=Map())
             state = put(state, record, touch=False)
@@ -63,10 +72,12 @@ def host_observed(
             state = touch(state, network_id)  # what was seen there is older than what is known
             continue
         if network_id in unreadable:
-            # Nothing is planned for it before it was seen; all others are seen as they are.
-            reason = unreadable[network_id]
-            retry = backoff(state.settings, record.retry, at=at, reason=reason, jitter=jitter)
-            state = put(state, evolve(record, retry=retry, observe=True))
+            # What is remembered of it stands; where that is nothing, nothing is planned before it was seen.
+            reason = short(unreadable[network_id])
+            if only_network_id is not None:
+                retry = backoff(state.settings, record.retry, at=at, reason=reason, jitter=jitter)
+                record = evolve(record, retry=retry, observe=record.observe and not record.served)
+            state = put(state, evolve(record, unreadable=reason))
             continue
         seen = _seen(record, found.get(network_id, _Found()))
         if seen != record:
@@ -74,6 +85,11 @@ def host_observed(
         elif first:
             state = touch(state, network_id)
     return state
+
+
+def _is_hidden(record: NetworkRecord) -> bool:
+    """Whether nothing is known of a network but that it cannot be looked at."""
+    return bool(record.unreadable) and not record.served and record.desired is None
 
 
 @define
@@ -148,6 +164,7 @@ def _seen(record: NetworkRecord, found: _Found) -> NetworkRecord:
         namespace=found.namespace,
         strays=tuple(sorted(found.strays)),
         observe=False,
+        unreadable="",
     )
 
 

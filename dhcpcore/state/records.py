@@ -144,6 +144,7 @@ class NetworkRecord:
         claim_retry: when an instance's DHCP port may be claimed again.
         retry: when anything on the host may be tried again.
         observe: the host must be looked at before anything else is planned.
+        unreadable: why it could not be seen at the last look; empty where it could.
         awaiting_ready: ports to be reported once they are served; True where somebody waits for them.
         namespace: whether the network's namespace exists. strays: devices in it that belong to nothing.
         stray_proxies: metadata proxies in it beside `proxy`. died: how which pids ended while actions run on the host.
@@ -167,6 +168,7 @@ class NetworkRecord:
     claim_retry: Map[InstanceKey, Retry] = Map()
     retry: Retry | None = None
     observe: bool = False
+    unreadable: str = ""
     awaiting_ready: Map[str, bool] = Map()
     namespace: bool = False
     strays: tuple[str, ...] = ()
@@ -198,6 +200,7 @@ class NetworkRecord:
             and not self.stray_proxies
             and not self.owed
             and not self.observe
+            and not self.unreadable
         )
 
     def due_after(self, time: float) -> float | None:

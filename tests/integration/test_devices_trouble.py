@@ -212,10 +212,10 @@ def test_a_link_is_no_name_of_the_namespace_that_it_leads_to() -> None:
     """A dnsmasq in there would be taken for one that runs where it does not belong."""
     NetnsControl().ensure_device(SPEC)
     os.symlink(PATH, "/run/netns/a-link")
-    assert list(NamedNamespaces().names().values()).count(SPEC.namespace) == 1
+    assert list(NamedNamespaces().names().values()).count([SPEC.namespace]) == 1
     there = NamedNamespaces().identity(SPEC.namespace)
     assert there is not None
-    assert NamedNamespaces().names()[there] == SPEC.namespace
+    assert NamedNamespaces().names()[there] == [SPEC.namespace]
 
 
 # -- the device

@@ -48,6 +48,26 @@ if hosts.inside():
         host.write_hosts(spec, {MAC: "10.77.1.5"})
         return spec
 
+    def test_one_that_goes_on_again_and_again_is_not(host: Host) -> None:
+        """Law: what is stopped for moments only (cpulimit, a debugger that attaches) serves, and is left alone."""
+        spec, processes = reserved(host), control(host)
+        pid = processes.start_dnsmasq(spec)
+        ends = threading.Event()
+
+        def limit() -> None:
+            while not ends.wait(0.02):
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.08)
+                os.kill(pid, signal.SIGCONT)
+
+        limiting = threading.Thread(target=limit)
+        limiting.start()
+        try:
+            assert not any(each.stopped for _ in range(6) for each in processes.observe_processes())
+        finally:
+            ends.set()
+            limiting.join()
+
     def test_it_is_seen_to_be_stopped_and_ends_when_it_is_asked_to(host: Host) -> None:
         """Law: what a signal has stopped need not be killed."""
         spec, processes = reserved(host), control(host, stop_seconds=60)

@@ -108,7 +108,7 @@ SERVING: Final = (
         bugs=("1195770",),
         museum=("CLEAN",),
         brings_back="networks that were deleted while the agent was down leave their directories for ever",
-        edits=edit(_OBSERVATION, "candidates = {*state.networks, *found}", "candidates = set(state.networks)"),
+        edits=edit(_OBSERVATION, "{*state.networks, *found, *unreadable}", "set(state.networks)"),
         killer=f"{_MUSEUM}::TestRestartOfTheAgent::test_what_was_deleted_meanwhile_is_removed",
     ),
     Mutant(

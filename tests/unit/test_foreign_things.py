@@ -13,9 +13,10 @@ from dhcpcore.errors import AdapterError
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedDevice, ObservedHost, ObservedProcess, ObservedProxy, Unreadable
 from dhcpcore.recipes import Call, follow, recipe
+from dhcpcore.status import describe_state
 from dhcpcore.testing.wireform import network_form
 from support.as_served import observed
-from support.script import Script, network, serving
+from support.script import Script, network, port, serving
 
 ROUTER = "11111111-2222-4333-8444-555555555555"
 DIRECTORY = "/var/lib/neutron/ns-metadata-proxy"
@@ -32,6 +33,8 @@ def look(files: dict[str, str | AdapterError], *processes: ObservedProcess) -> O
             case "observe_processes", _:
                 return processes
             case "list", (str(directory),):
+                if isinstance(refusal := files.get(directory), AdapterError):
+                    raise refusal
                 return sorted({p[len(directory) + 1 :].split("/")[0] for p in files if p.startswith(f"{directory}/")})
             case "read", (str(path),):
                 text = files.get(path)
@@ -63,6 +66,11 @@ class TestProxiesOfOthers:
     def test_nor_is_a_routers_file_without_a_process(self, namespace: str | None) -> None:
         processes = [] if namespace is None else [haproxy(ROUTER, None)]
         assert not look({f"{DIRECTORY}/{ROUTER}.conf": OF_A_ROUTER}, *processes).proxies
+
+    def test_nor_does_it_hide_one_of_ours_with_the_same_id(self) -> None:
+        ours, theirs = haproxy(ROUTER, "qdhcp-net"), evolve(haproxy(ROUTER, f"qrouter-{ROUTER}"), pid=8)
+        (proxy,) = look({f"{DIRECTORY}/{ROUTER}.conf": OF_A_ROUTER}, ours, theirs).proxies
+        assert (proxy.network_id, proxy.process) == ("net", ours)
 
     def test_nor_is_a_file_of_nobody(self) -> None:
         assert not look({f"{DIRECTORY}/README.conf": "Do not remove.\n"}).proxies
@@ -107,41 +115,74 @@ class TestUnreadable:
             }
         )
         assert [instance.key.network_id for instance in host.instances] == ["b"]
-        assert [(each.network_id, each.reason) for each in host.unreadable] == [
-            ("a", str(error)),
-            ("c", "permission denied"),
-        ]
+        # Of a proxy's file without a process it is not known that it is a network's.
+        assert [(each.network_id, each.reason) for each in host.unreadable] == [("a", str(error))]
 
-    def test_nothing_is_planned_for_it_but_another_look_after_a_pause(self) -> None:
-        script = serving(network("a"), network("b"))
-        before = script.record("a").served
+    def test_nor_is_anybody_hidden_by_a_directory_that_cannot_be_listed(self) -> None:
+        error = AdapterError("/var/lib/neutron/dhcp/a: Input/output error (EIO)")
+        host = look({"/var/lib/neutron/dhcp/a": error, "/var/lib/neutron/dhcp/b/host": ""})
+        assert [instance.key.network_id for instance in host.instances] == ["b"]
+        assert [each.network_id for each in host.unreadable] == ["a"]
+
+    def test_what_is_remembered_of_it_stands_and_one_look_serves_all(self) -> None:
+        names = [f"n{number}" for number in range(20)]
+        script = serving(*map(network, names), network("b"))
+        before = script.record("n0").served
         whole = observed(script)
         blind = evolve(
             whole,
             instances=tuple(each for each in whole.instances if each.key.network_id == "b"),
-            unreadable=(Unreadable(network_id="a", reason="host: Input/output error (EIO)"),),
+            unreadable=tuple(Unreadable(network_id=name, reason=f"{name}/host: EIO") for name in names),
         )
         script.tell(events.HostObserved(observed=blind))
-        assert script.record("a").served == before
-        assert not script.plan()
-        retry = script.record("a").retry
-        assert retry is not None
-        assert retry.reason == "host: Input/output error (EIO)"
-        script.now = retry.not_before
-        (again,) = [action for action in script.start() if action.network_id == "a"]
-        assert isinstance(again, ObserveHost)
-        script.observed = blind
-        script.succeed(again)
-        later = script.record("a").retry
-        assert later is not None
-        assert later.attempts == 2
-        script.now = later.not_before
-        (again,) = [action for action in script.start() if action.network_id == "a"]
-        script.observed = whole
-        script.succeed(again)
+        assert script.record("n0").served == before
+        assert script.record("n0").unreadable == "n0/host: EIO"
+        pending = [each for each in describe_state(script.state, script.now)["pending"] if each["network"] == "n0"]
+        assert pending[0]["reasons"] == ["could not be looked at: n0/host: EIO"]
+        assert not [action for action in script.start() if isinstance(action, ObserveHost)]
+        # A death, a change and a deletion are followed meanwhile.
+        script.tell(
+            events.ProcessDied(key=InstanceKey(network_id="n0")),
+            events.PortCreated(port=port(7, "n1")),
+            events.NetworkDeleted(network_id="n2"),
+        )
+        kinds = {action.network_id: action.kind for action in script.plan()}
+        assert {kinds.get(name) for name in ("n0", "n1", "n2")} == {"restart", "reload", "disable"}
         script.settle()
-        assert script.record("a").retry is None
-        assert script.record("a").served[InstanceKey(network_id="a")].alive
+        due = script.state.observation.due
+        assert script.now < due < script.now + script.state.settings.audit_interval
+        script.now = due
+        (look,) = [action for action in script.start() if isinstance(action, ObserveHost)]
+        assert look.network_id is None
+        script.observed = observed(script)
+        script.succeed(look)
+        script.settle()
+        assert not [record.id for record in script.state.networks.values() if record.unreadable]
+        assert script.state.observation.retry is None
+
+    def test_after_a_failure_it_is_looked_at_again_after_a_pause(self) -> None:
+        script = serving(network("a"))
+        blind = ObservedHost(unreadable=(Unreadable(network_id="a", reason="EIO"),))
+        script.tell(events.PortCreated(port=port(5, "a")))
+        (reload,) = script.start().actions
+        script.fail(reload, reason="EIO")
+        for attempts in (2, 3):
+            retry = script.record("a").retry
+            assert retry is not None
+            script.now = retry.not_before
+            acted = [action for action in script.start() if action.network_id == "a"]
+            if attempts == 2:
+                assert isinstance(acted[0], ObserveHost)
+                script.observed = blind
+                script.succeed(acted[0])
+            else:
+                # What is remembered is gone by: it is tried again.
+                assert [action.kind for action in acted] == ["reload"]
+                script.fail(acted[0], reason="EIO")
+            later = script.record("a").retry
+            assert later is not None
+            assert later.attempts == attempts
+            assert not [action for action in script.start() if action.network_id == "a"]
 
     def test_at_the_start_the_others_are_served(self) -> None:
         script = Script()
@@ -152,6 +193,24 @@ class TestUnreadable:
         assert script.state.observation.done
         assert script.record("b").served
         assert not script.record("a").served
+
+
+def test_a_leases_file_that_cannot_be_read_stops_nothing() -> None:
+    """Law: the one that serves is stopped only where another can be started in its place."""
+    script = serving(network("a"))
+    script.tell(events.ProcessDied(key=InstanceKey(network_id="a")))
+    (restart,) = script.plan().actions
+    made: list[str] = []
+
+    def make(call: Call) -> Any:
+        made.append(f"{call.method} {call.arguments[0]}" if call.contract == "files" else call.method)
+        if call.method == "read" and str(call.arguments[0]).endswith("/leases"):
+            raise AdapterError("cannot read leases: it has 6442450944 bytes; move it away")
+
+    with pytest.raises(AdapterError, match="move it away"):
+        follow(recipe(restart, script.state.settings), make)
+    assert "ensure_device" in made
+    assert "stop_dnsmasq" not in made
 
 
 def test_an_answer_about_another_network_than_was_asked_for_is_refused() -> None:

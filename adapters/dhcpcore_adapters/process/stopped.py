@@ -5,6 +5,7 @@ Knows that the core looks at the host after an action that failed, and starts su
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from dhcpcore import AdapterError
@@ -20,12 +21,26 @@ def refuse_stopped(pid: int, what: str) -> None:
     Raises:
         AdapterError: it does not go on.
     """
-    if not _is_stopped(pid) or proc.wait_until(lambda: not _is_stopped(pid), _MOMENT, 0.01):
+    if not those_that_stay([pid]):
         return
     raise AdapterError(
         f"{what} is stopped (SIGSTOP): process {pid} does nothing until it gets SIGCONT; "
         "the agent starts it anew when it next looks at the host"
     )
+
+
+def those_that_stay(pids: Iterable[int]) -> set[int]:
+    """Those of some processes that are stopped, and do not go on within a moment, all of them in the same one."""
+    left = {pid for pid in pids if _is_stopped(pid)}
+
+    def all_go_on() -> bool:
+        # One that went on once is let go, whatever it is a moment later: cpulimit(1) stops and continues all the time.
+        left.difference_update([pid for pid in left if not _is_stopped(pid)])
+        return not left
+
+    if left:
+        proc.wait_until(all_go_on, _MOMENT, 0.01)
+    return left
 
 
 def _is_stopped(pid: int) -> bool:

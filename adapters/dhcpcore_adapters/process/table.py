@@ -18,6 +18,7 @@ from dhcpcore import InstanceKey, ObservedProcess, parse_command_line
 from dhcpcore_adapters.plain_files import opened_plain
 from dhcpcore_adapters.process import proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces, name_for, namespace_of_process
+from dhcpcore_adapters.process.stopped import those_that_stay
 
 DNSMASQ = "dnsmasq"
 HAPROXY = "haproxy"
@@ -63,14 +64,18 @@ class ProcessTable:
     def observe(self) -> Sequence[ObservedProcess]:
         """Everything that serves, in order of pids, with its namespace."""
         names = self._namespaces.names()
+        found = self._main(self._candidates())
+        stopped = those_that_stay(each.seen.pid for each in found if each.seen.stopped)
         observed = []
-        for each in self._main(self._candidates()):
+        for each in found:
             if each.is_main:
                 identity = namespace_of_process(each.seen.pid)
                 # An instance's owner ends with its network's id; a proxy's is that, or a router's.
                 network_id = each.seen.owner.rpartition("/")[2]
                 name = name_for(names.get(identity, ()), network_id) if identity else None
-                observed.append(evolve(each.seen, namespace=name, replaced=proc.is_replaced(each.seen.pid)))
+                pid = each.seen.pid
+                seen = evolve(each.seen, namespace=name, replaced=proc.is_replaced(pid), stopped=pid in stopped)
+                observed.append(seen)
         return observed
 
     def _candidates(self, wanted: Whose | None = None) -> list[tuple[ObservedProcess, int, str | None]]:
