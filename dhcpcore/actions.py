@@ -47,7 +47,7 @@ class ReportState(Action):
 
 @frozen(kw_only=True)
 class ObserveHost(Action):
-    """Look at everything on the host, or at one network's part of it. Answer: `ObservedHost`."""
+    """Look at everything on the host; of a look for one network only its part counts. Answer: `ObservedHost`."""
 
     kind: ClassVar[str] = "observe"
     network_id: str | None = None
