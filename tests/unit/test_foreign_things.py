@@ -195,6 +195,26 @@ class TestUnreadable:
         assert not script.record("a").served
 
 
+def test_what_is_seen_at_last_is_weighed_by_the_brake() -> None:
+    """An answer that lacked it came while nobody knew what of it was served: it must not go unbraked."""
+    names = [f"n{number}" for number in range(12)]
+    whole = observed(serving(*map(network, names)))
+    script = Script()
+    script.observed = ObservedHost(unreadable=tuple(Unreadable(network_id=name, reason="EIO") for name in names))
+    for _ in range(12):
+        script.succeed(*script.start())
+    assert script.state.sync.answered_seq >= 0
+    assert not script.state.networks["n0"].wanted
+    script.now = 60.0
+    script.tell(events.HostObserved(observed=whole, at=script.now))
+    script.observed = whole
+    for _ in range(4):
+        script.succeed(*script.start())
+    assert script.state.brake is not None
+    assert script.state.brake.network_ids == frozenset(names)
+    assert not [kind for kind in script.kinds() if kind == "disable"]
+
+
 def test_a_leases_file_that_cannot_be_read_stops_nothing() -> None:
     """Law: the one that serves is stopped only where another can be started in its place."""
     script = serving(network("a"))
