@@ -20,26 +20,10 @@ from support import host as hosts
 from support.clients.inside import in_namespace
 from support.dnsmasq_oracle import dnsmasq_version
 from support.namespace import found
+from support.real_control import MAC, control, reserved
 from support.real_instances import Host
 
-MAC = "fa:16:3e:00:00:05"
 OTHER_MAC = "fa:16:3e:00:00:06"
-
-
-def control(host: Host, *, stop_seconds: float = 5) -> LinuxProcessControl:
-    return LinuxProcessControl(
-        dhcp_confs=host.dhcp_confs,
-        proxy_config_dir=host.proxy_config_dir,
-        stop_seconds=stop_seconds,
-        reload_seconds=10,
-        start_seconds=10,
-    )
-
-
-def reserved(host: Host, segmentation: str | None = None) -> InstanceSpec:
-    spec = host.instance(1, segmentation)
-    host.write_hosts(spec, {MAC: "10.77.1.5"})
-    return spec
 
 
 def connection(spec: InstanceSpec) -> socket.socket:

@@ -14,16 +14,14 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from dhcpcore import AdapterError, InstanceSpec
-from dhcpcore_adapters.process import LinuxProcessControl, barrier, proc
+from dhcpcore import AdapterError
+from dhcpcore_adapters.process import barrier, proc
 from support import host as hosts
+from support.real_control import MAC, SECONDS, control, reserved
 from support.real_instances import Host
 from support.waiting import eventually
 
-MAC: Final = "fa:16:3e:00:00:05"
 STOPPED: Final = r"is stopped \(SIGSTOP\).*starts it anew"
-#: Far longer than any of this takes.
-SECONDS: Final = 60.0
 
 if hosts.inside():
 
@@ -33,20 +31,6 @@ if hosts.inside():
             yield Host(tmp_path)
         finally:
             hosts.clear()
-
-    def control(host: Host, *, stop_seconds: float = 5, reload_seconds: float = SECONDS) -> LinuxProcessControl:
-        return LinuxProcessControl(
-            dhcp_confs=host.dhcp_confs,
-            proxy_config_dir=host.proxy_config_dir,
-            stop_seconds=stop_seconds,
-            reload_seconds=reload_seconds,
-            start_seconds=SECONDS,
-        )
-
-    def reserved(host: Host, segmentation: str | None = None) -> InstanceSpec:
-        spec = host.instance(1, segmentation)
-        host.write_hosts(spec, {MAC: "10.77.1.5"})
-        return spec
 
     def test_one_that_goes_on_again_and_again_is_not(host: Host) -> None:
         """Law: what is stopped for moments only (cpulimit, a debugger that attaches) serves, and is left alone."""

@@ -34,6 +34,16 @@ def _in_one_go(recipe: Recipe[str], make: Callable[[Call], object]) -> str:
         return result
 
 
+def _fail(why: str, kept: list[weakref.ref[AdapterError]]) -> None:
+    """Raise an error of which nobody but a weak reference in `kept` knows."""
+    error = AdapterError(why)
+    kept.append(weakref.ref(error))
+    try:
+        raise error
+    finally:
+        del error
+
+
 @contextmanager
 def _without_collector() -> Iterator[None]:
     gc.disable()
@@ -75,12 +85,7 @@ def test_a_failure_that_the_recipe_does_not_expect_ends_it_and_is_kept_by_nobody
     kept: list[weakref.ref[AdapterError]] = []
 
     def make(call: Call) -> None:
-        error = AdapterError(f"{call} failed")
-        kept.append(weakref.ref(error))
-        try:
-            raise error
-        finally:
-            del error
+        _fail(f"{call} failed", kept)
 
     with _without_collector():
         with pytest.raises(AdapterError, match=r"files\.read failed") as raised:
@@ -95,12 +100,7 @@ def test_a_failure_that_the_recipe_knows_how_to_mend_is_kept_by_nobody(way: Call
 
     def make(call: Call) -> None:
         if call == READ:
-            error = AdapterError("no such file")
-            kept.append(weakref.ref(error))
-            try:
-                raise error
-            finally:
-                del error
+            _fail("no such file", kept)
 
     with _without_collector():
         assert way(_reads_or_writes(), make) == "written, for no such file"
