@@ -131,6 +131,32 @@ class TestReadyWithoutANotification:
         script.settle()
         assert _reported(script) >= {"net-p5"}
 
+    def test_a_port_that_changes_while_its_network_is_asked_for_is_reported_active_or_not(self) -> None:
+        """The network was created again over what is served: only the notification tells that somebody waits for it."""
+        script = serving(network(ports=(port(5),)))
+        script.settle()
+        script.history.clear()
+        changed, other = port(6, status="ACTIVE"), port(7, status="ACTIVE")
+        script.server["net"] = network(ports=(changed, other, script.own_port()))
+        script.tell(
+            events.NetworkDeleted(network_id="net"),
+            events.NetworkCreated(network_id="net"),
+            events.PortUpdated(port=changed),
+        )
+        script.settle()
+        assert script.record().served
+        assert _reported(script) == {changed.id}
+
+    def test_a_port_that_went_while_its_network_was_asked_for_is_not(self) -> None:
+        script = Script()
+        script.settle()
+        script.now = 60.0
+        script.server["net"] = network(ports=(script.own_port(),))
+        script.tell(events.NetworkCreated(network_id="net"), events.PortUpdated(port=port(6)))
+        script.settle()
+        assert not script.record().awaiting_ready
+        assert port(6).id not in _reported(script)
+
     def test_one_without_binding_members_is_reported(self) -> None:
         script = Script(network(ports=(port(5, status=None, binding_host_id=None, binding_vif_type=None),)))
         script.settle()
