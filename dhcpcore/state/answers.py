@@ -100,12 +100,16 @@ def _listed(state: AgentState, network: Network, sent_seq: int, *, keep_removal:
     # Of those that were served before we came, or were reported already, only what is bound and still not ACTIVE.
     served_before = _served_before(record) if merged is not known else {}
     starts = merged is not known and not (known is None and record.served)
+    # Instances that we started and that serve a network which was not wanted for a while, or another of its id: what
+    # they were not told of is new to them, and that it changed meanwhile was told to nobody, or to another agent.
+    told = bool(record.served) and all(served.spec.view is not None for served in record.served.values())
+    unheard_of = known is None and told
     left = unreported(record.served.values()) if known is None else set()
     for port in merged.ports:
         if port.id in awaiting:
             continue
         before = served_before.get(port.id)
-        if before is not None and any(served_otherwise(each, port) for each in before):
+        if unheard_of if before is None else any(served_otherwise(each, port) for each in before):
             awaiting = awaiting.set(port.id, False)
         elif port.status == "ACTIVE" and port.id not in left:
             continue

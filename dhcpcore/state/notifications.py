@@ -133,11 +133,7 @@ def port_changed(event: events.PortCreated | events.PortUpdated, state: AgentSta
     record = state.networks.get(port.network_id)
     if record is None or record.desired is None:
         if record is None or record.removal != "deleted":
-            state = _note_late(state, port.network_id)
-        if record is not None and record.need is not None and not is_ours(state, port):
-            # The answer will have the port as it is now, and will not say that somebody waits for it.
-            awaiting = record.awaiting_ready.set(port.id, True)
-            state = put(state, evolve(record, awaiting_ready=awaiting), touch=False)
+            return _note_late(state, port.network_id)
         return state
     subnet_ids = {subnet.id for subnet in record.desired.all_subnets}
     position, known = find_port(record.desired, port.id)

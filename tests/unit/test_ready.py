@@ -131,21 +131,20 @@ class TestReadyWithoutANotification:
         script.settle()
         assert _reported(script) >= {"net-p5"}
 
-    def test_a_port_that_changes_while_its_network_is_asked_for_is_reported_active_or_not(self) -> None:
-        """The network was created again over what is served: only the notification tells that somebody waits for it."""
-        script = serving(network(ports=(port(5),)))
+    @pytest.mark.parametrize("moved", [False, True], ids=["created again", "moved away and back"])
+    def test_a_port_that_is_new_to_an_instance_that_serves_on_is_reported_active_or_not(self, moved: bool) -> None:
+        """It may have been changed, and wait for DHCP, while nobody told this agent of the network."""
+        old, new = port(5), port(6, status="ACTIVE")
+        script = serving(network(ports=(old,)))
         script.settle()
         script.history.clear()
-        changed, other = port(6, status="ACTIVE"), port(7, status="ACTIVE")
-        script.server["net"] = network(ports=(changed, other, script.own_port()))
-        script.tell(
-            events.NetworkDeleted(network_id="net"),
-            events.NetworkCreated(network_id="net"),
-            events.PortUpdated(port=changed),
-        )
+        script.server["net"] = network(ports=(old, new, script.own_port()))
+        script.tell(events.NetworkDeleted(network_id="net"), events.NetworkCreated(network_id="net"))
+        if not moved:
+            script.tell(events.PortUpdated(port=new))
         script.settle()
         assert script.record().served
-        assert _reported(script) == {changed.id}
+        assert _reported(script) == {new.id}
 
     def test_a_port_that_went_while_its_network_was_asked_for_is_not(self) -> None:
         script = Script()
