@@ -67,6 +67,17 @@ if hosts.inside():
         def pid(self) -> int:
             return self.agent.dnsmasq_pid(self.id)
 
+        def pid_at_rest(self) -> int:
+            """The same once nothing is done for the network: one that is about to be stopped still answers."""
+
+            def known() -> int | None:
+                status = self.agent.status()
+                told = [each["pid"] for each in status["instances"] if each["network"] == self.id]
+                busy = f"network:{self.id}" in status["in_flight"] or self.waits()
+                return None if busy or told != [self.pid()] else told[0]
+
+            return until("its dnsmasq is in the status", known, SECONDS)
+
         def served(self) -> None:
             """The client gets its address within an audit and a repair."""
             (port,) = self.network["ports"]
@@ -210,14 +221,7 @@ if hosts.inside():
         shutil.rmtree(site.directory)
         until("the files are back", lambda: (site.directory / "host").exists(), SECONDS)
         site.served()
-        until("its pid is told", lambda: (site.directory / "pid").exists(), SECONDS)
-
-        def told() -> list[int | None]:
-            return [each["pid"] for each in site.agent.status()["instances"] if each["network"] == site.id]
-
-        # It serves before the agent has heard that it does.
-        until("its pid is in the status", lambda: told() == [site.pid()], SECONDS)
-        print(f"was {before}, is {site.pid()}")
+        print(f"was {before}, is {site.pid_at_rest()}")
 
     def test_the_leases_are_garbage(site: Site) -> None:
         """Law: it disturbs neither the audit nor the next start, and the client's lease is served on."""
@@ -253,7 +257,7 @@ if hosts.inside():
             path = site.directory / name
             until(f"{name} is right", lambda: path.is_file() and path.read_text() == text, SECONDS)  # noqa: B023
         site.served()
-        before = site.pid()  # reading its files anew may have meant a start
+        before = site.pid_at_rest()  # reading its files anew may have meant a start
         os.kill(before, signal.SIGKILL)
         site.agent.wait_for_another_dnsmasq(site.id, before)
         assert (site.directory / "leases").is_file()
