@@ -97,7 +97,7 @@ def main(events: str, client: str, reason: str = "") -> int:
         )
         failed = ran.stderr
     line = json.dumps({"reason": reason, "at": time.monotonic(), "told": told, "failed": failed}) + "\n"
-    # One write of a line: readers see all of it or nothing.
+    # One write of a line, so two do not mix; a reader may see a part of it, without its end.
     descriptor = os.open(events, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(descriptor, line.encode("utf-8", "surrogateescape"))
     os.close(descriptor)

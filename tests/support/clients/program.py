@@ -123,7 +123,7 @@ class Program(Generic[C]):
         """Everything that it has reported so far."""
         if not self._events.exists():
             return []
-        lines = self._events.read_text("utf-8", "surrogateescape").splitlines()
+        *lines, _ = self._events.read_text("utf-8", "surrogateescape").split("\n")  # the last one is being written
         return [Event(**json.loads(line)) for line in lines]
 
     def configuration(self, seconds: float = PATIENCE, *, after: int = 0) -> C:
