@@ -41,17 +41,17 @@ def test_the_log_is_lines(tmp_path: Path) -> None:
     note, error = said.splitlines()
     assert ' INFO about the settings note="-o: resync_interval is read and has no effect: ' in note
     assert (
-        ' WARNING the agent cannot run error="SettingsError: option interface_driver: expected one of bridge' in error
+        ' ERROR the agent cannot run error="SettingsError: option interface_driver: expected one of bridge' in error
     )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_log_is_json(tmp_path: Path) -> None:
-    code, said = agent("-o", URL, "-o", "interface_driver=nope", "--log-format", "json", "--log-level", "warning")
+    code, said = agent("-o", URL, "-o", "interface_driver=nope", "--log-format", "json", "--log-level", "error")
     assert code == 1
     (line,) = said.splitlines()
     record = json.loads(line)
-    assert (record["level"], record["message"]) == ("warning", "the agent cannot run")
+    assert (record["level"], record["message"]) == ("error", "the agent cannot run")
     assert record["fields"]["error"].startswith("SettingsError: option interface_driver: ")
 
 

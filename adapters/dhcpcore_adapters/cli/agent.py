@@ -63,13 +63,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         service = Service(settings, agent_options, reporter=reporter, read_again=again.read)
         service.run()
     except (DhcpCoreError, OSError) as error:
-        reporter.report("the agent cannot run", error=error)
+        _fatal().report("the agent cannot run", error=error)
         return FAILED
     except Exception as error:
         where = "".join(traceback.format_exception(error))
-        reporter.report("the agent ended by a fault of its own, please report it", error=error, traceback=where)
+        _fatal().report("the agent ended by a fault of its own, please report it", error=error, traceback=where)
         return FAILED
     return 0
+
+
+def _fatal() -> LoggingReporter:
+    """For what ends the agent: no choice of level silences it."""
+    return LoggingReporter(error_level=logging.ERROR)
 
 
 class _Again:
