@@ -40,9 +40,7 @@ def test_the_log_is_lines(tmp_path: Path) -> None:
     assert code == 1
     note, error = said.splitlines()
     assert ' INFO about the settings note="-o: resync_interval is read and has no effect: ' in note
-    assert (
-        ' ERROR the agent cannot run error="SettingsError: option interface_driver: expected one of bridge' in error
-    )
+    assert ' ERROR the agent cannot run error="SettingsError: option interface_driver: expected one of bridge' in error
     assert list(tmp_path.iterdir()) == []
 
 
