@@ -24,6 +24,7 @@ import pytest
 
 from dhcpcore import AdapterError
 from dhcpcore.testing import MemoryServer, RecordingReporter
+from dhcpcore_adapters.rpc import start_calls
 from dhcpcore_adapters.rpc.oslo.transport import OsloTransport
 from support.certificate import write_certificate
 from support.memory_plugin import PATIENCE, Heard, MemoryPlugin, until
@@ -133,6 +134,25 @@ def test_calls_reports_notifications_and_the_queues_that_neutron_sends_to(site: 
         heard.wait(lambda told: ("notified", "port_delete_end", {"port_id": "p"}) in told and ("connected",) in told)
     finally:
         again.close()
+
+
+def test_whoever_only_calls_takes_no_message_and_leaves_no_queue(site: Site) -> None:
+    beside = OsloTransport(site.host, transport_url=site.broker.url, call_timeout=RESTART)
+    stranger = OsloTransport("on-no-host", transport_url=site.broker.url, call_timeout=RESTART)
+    try:
+        for transport in (beside, stranger):
+            start_calls(transport)
+            assert list(transport.server.get_active_networks_info()) == []
+        for number in range(40):
+            site.server.tell(site.host, "port_update_end", payload={"number": number})
+        told = site.heard.wait(lambda told: len(told) > 40)
+        assert [payload["number"] for _, _, payload in told[1:]] == list(range(40))
+        assert "dhcp_agent.on-no-host" not in site.broker.queues()
+    finally:
+        for transport in (beside, stranger):
+            began = time.monotonic()
+            transport.close()
+            assert time.monotonic() - began < 1.1
 
 
 def test_a_call_before_the_server_is_there_is_heard_as_soon_as_it_is(broker: RabbitMQ) -> None:
@@ -245,12 +265,16 @@ def test_what_nobody_can_read_stops_nothing(site: Site) -> None:
     assert site.report() == "new"
 
 
-def test_wrong_credentials_are_told_without_the_password(broker: RabbitMQ) -> None:
+@pytest.mark.parametrize("listens", [True, False])
+def test_wrong_credentials_are_told_without_the_password(broker: RabbitMQ, listens: bool) -> None:
     reporter = RecordingReporter()
     url = broker.url.replace("guest:guest", "guest:not-the-password")
     transport = OsloTransport("host-1", transport_url=url, reporter=reporter, call_timeout=3)
     try:
-        transport.start(Heard())
+        if listens:
+            transport.start(Heard())
+        else:
+            start_calls(transport)
         with pytest.raises(AdapterError, match=r"was not sent: no connection: .*ACCESS_REFUSED.*transport_url right"):
             transport.server.get_network_info("n")
     finally:

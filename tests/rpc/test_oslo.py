@@ -20,7 +20,7 @@ import pytest
 
 from dhcpcore import AdapterError, SettingsError
 from dhcpcore.testing import MemoryServer, RecordingReporter
-from dhcpcore_adapters.rpc import RpcRefusal, load_transport
+from dhcpcore_adapters.rpc import RpcRefusal, load_transport, start_calls
 from dhcpcore_adapters.rpc.oslo.transport import OsloTransport
 from support.memory_plugin import PATIENCE, Heard, MemoryPlugin, until
 from support.neutron_rpc import NeutronRpc, remote, serving_rpc
@@ -322,6 +322,21 @@ def test_what_cannot_be_read_is_reported_and_stops_nothing(site: Site) -> None:
     ]
     ignored = [str(record.fields["method"]) for record in site.reporter.records if "ignored" in record.message]
     assert ignored == ["no_payload", "no_arguments"]
+
+
+def test_whoever_only_calls_takes_nothing_from_the_agent_of_that_host(site: Site) -> None:
+    beside = OsloTransport("host-1", transport_url=site.url, control_exchange=site.exchange, call_timeout=5)
+    try:
+        start_calls(beside)
+        assert beside.server.get_network_info("n") == {"id": "answer"}
+        for number in range(40):
+            site.server.tell("host-1", "port_update_end", payload={"number": number})
+        told = site.heard.wait(lambda told: len(told) > 40)
+        assert [payload["number"] for _, _, payload in told[1:]] == list(range(40))
+    finally:
+        beside.close()
+    with pytest.raises(RuntimeError):
+        beside.start_calls()
 
 
 def test_a_message_that_is_no_notification_at_all_makes_a_sync_due(site: Site) -> None:

@@ -6,7 +6,6 @@ import argparse
 import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from attrs import frozen
 
@@ -41,6 +40,7 @@ def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) ->
         from dhcpcore_adapters.agent.build import build_adapters, build_driver, build_transport, host_capabilities
         from dhcpcore_adapters.agent.lock import AgentLock, AlreadyRuns, refuse_stock_agent
         from dhcpcore_adapters.process import probe_dnsmasq
+        from dhcpcore_adapters.rpc import start_calls
     settings, agent_options, notes = sources_of(options).read_for_server()
     for note in notes:
         terminal.say(note)
@@ -64,7 +64,7 @@ def live(options: argparse.Namespace, terminal: Terminal, *, exclusive: bool) ->
             advice = "run this as root" if forbidden else "choose another state_path, or free space"
             raise CommandError([f"{error.filename or 'the lock'}: {error.strerror}; {advice}"]) from None
         adapters = build_adapters(settings, agent_options, transport=transport, driver=driver, reporter=reporter)
-        transport.start(_Deaf())
+        start_calls(transport)
         yield Live(adapters=adapters, settings=settings, capabilities=capabilities)
 
 
@@ -77,16 +77,3 @@ class _Bugs:
     def report(self, message: str, /, **fields: object) -> None:
         if "traceback" in fields:
             self._terminal.say(f"{message}: {fields.get('call')}: {fields['error']}; please report it")
-
-
-class _Deaf:
-    """Listens to no notification: what is asked for is all that counts."""
-
-    def notified(self, method: str, payload: Any) -> None:
-        pass
-
-    def connected(self) -> None:
-        pass
-
-    def disconnected(self, reason: str) -> None:
-        pass

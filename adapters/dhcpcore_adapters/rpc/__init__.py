@@ -12,11 +12,12 @@ from dhcpcore_adapters.rpc.in_process import InProcessTransport
 from dhcpcore_adapters.rpc.plugin import METHODS, Notify, Plugin, RpcRefusal
 from dhcpcore_adapters.rpc.refusals import refused
 from dhcpcore_adapters.rpc.telling import Teller
-from dhcpcore_adapters.rpc.transport import Listener, Transport, load_transport
+from dhcpcore_adapters.rpc.transport import CallsAlone, Listener, Transport, load_transport, start_calls
 
 __all__ = [
     "METHODS",
     "Calls",
+    "CallsAlone",
     "InProcessTransport",
     "Listener",
     "Notify",
@@ -26,4 +27,5 @@ __all__ = [
     "Transport",
     "load_transport",
     "refused",
+    "start_calls",
 ]

@@ -78,6 +78,36 @@ class Transport(Protocol):
         ...
 
 
+@runtime_checkable
+class CallsAlone(Protocol):
+    """A transport on which what the server tells a host goes to one listener only: another would take it away."""
+
+    def start_calls(self) -> None:
+        """Begin without a listener, and leave to the agent of this host what it is told; in place of `start`."""
+        ...
+
+
+def start_calls(transport: Transport) -> None:
+    """Start a transport for calls alone, beside an agent of the same host."""
+    if isinstance(transport, CallsAlone):
+        transport.start_calls()
+    else:
+        transport.start(_Deaf())
+
+
+class _Deaf:
+    """Listens to nothing."""
+
+    def notified(self, method: str, payload: Any) -> None:
+        pass
+
+    def connected(self) -> None:
+        pass
+
+    def disconnected(self, reason: str) -> None:
+        pass
+
+
 def load_transport(name: str, options: Mapping[str, Any] | None = None) -> Transport:
     """The transport of this name, not started.
 

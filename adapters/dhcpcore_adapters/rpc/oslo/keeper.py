@@ -21,6 +21,8 @@ from dhcpcore_adapters.rpc.oslo.library import RPCServer, oslo_messaging
 from dhcpcore_adapters.rpc.oslo.neutron import AGENT, context
 from dhcpcore_adapters.rpc.oslo.watch import connection_of
 
+#: Where what only has to be taken by the broker is sent to: no queue has it, so nobody gets it.
+_NOBODY: Final = "dhcpcore_nobody"
 #: Seconds between looks at the connection.
 _LOOK: Final = 0.25
 #: Seconds for a broker to be reached, at a start and when one was lost, and for our own words to come back.
@@ -62,10 +64,16 @@ class Keeper:
         self._reporter = reporter
         self._closing = threading.Event()
         self._told = ""
+        self._listens = True
         self._thread = threading.Thread(target=self._keep, name="rpc keeper", daemon=True)
 
-    def start(self) -> None:
-        """Connect, and stay connected."""
+    def start(self, *, listens: bool = True) -> None:
+        """Connect, and stay connected.
+
+        Args:
+            listens: consume the queues; else they are another's, and would give us every other message that is his.
+        """
+        self._listens = listens
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,6 +107,9 @@ class Keeper:
 
     def _serve(self) -> None:
         self._try_out()
+        if not self._listens:
+            self._only_call()
+            return
         server = RPCServer(self._broker.transport, oslo_messaging.Target(topic=AGENT, server=self._host), self._ear)
         try:
             # One worker: what is told stays in order, and handing it on takes no time.
@@ -116,7 +127,16 @@ class Keeper:
             Exception: why it does not come about, a certificate that is not trusted, say.
         """
         hosts = max(1, len(self._broker.hosts))
-        self._own_queue().prepare(retry=hosts - 1).cast(context(), ECHO, token="")
+        nobody = oslo_messaging.Target(topic=_NOBODY, version="1.0")
+        client = self._own_queue() if self._listens else oslo_messaging.get_rpc_client(self._broker.transport, nobody)
+        client.prepare(retry=hosts - 1).cast(context(), ECHO, token="")
+
+    def _only_call(self) -> None:
+        """Until the end.  Nothing is consumed, so no connection is looked at: each call ends in its time."""
+        self._reporter.report("connected to the broker", url=self._broker.url)
+        self._on_up()
+        self._closing.wait()
+        self._on_down("the transport is closed")
 
     def _own_queue(self) -> Any:
         target = oslo_messaging.Target(topic=AGENT, server=self._host, version="1.0")

@@ -82,6 +82,7 @@ class OsloTransport:
         self._reporter = NullReporter() if reporter is None else reporter
         self._broker = Broker.of(transport_url, control_exchange)
         self._teller: Teller | None = None
+        self._started = False
         self._closed = False
         self._pending = Pending()
         self._proof = Proof(self._is_answered)
@@ -107,11 +108,20 @@ class OsloTransport:
 
     def start(self, listener: Listener) -> None:
         """Connect in the background, again and again; every connection is told to the listener."""
-        if self._closed or self._teller is not None:
-            raise RuntimeError("a transport is started once, and not after its end")
+        self._begin()
         self._teller = Teller(listener, self._reporter)
-        self._pending.waiting_for("not connected yet")
         self._keeper.start()
+
+    def start_calls(self) -> None:
+        """Connect in the background, for calls alone: the queues stay the agent's, to whom each message goes once."""
+        self._begin()
+        self._keeper.start(listens=False)
+
+    def _begin(self) -> None:
+        if self._closed or self._started:
+            raise RuntimeError("a transport is started once, and not after its end")
+        self._started = True
+        self._pending.waiting_for("not connected yet")
 
     def close(self) -> None:
         """End all calls, and the connections: the fanout queue goes with them, where the broker is there to hear it."""
