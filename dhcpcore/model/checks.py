@@ -22,6 +22,8 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}").fullmatch
 # dnsmasq field (',', ':', '#', space, quote) or of a line; never '.' or '..' alone; at most one file name long.
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._@+=~-]{1,200}").fullmatch
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32}").fullmatch
+
 # Letters, digits, '-' and '_' in parts with dots between; one dot may end it.
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?").fullmatch
 
@@ -97,6 +99,11 @@ def _parse_cidr(text: str) -> IPv4Network | IPv6Network:
 def is_id(text: str) -> bool:
     """Whether a text may be an id, see `check_id`."""
     return _ID(text) is not None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID, with its hyphens or without (oslo_utils' ``is_uuid_like``, less its braces)."""
+    return _UUID(text) is not None
 
 
 def check_id(_: Any, field: Field, value: Any) -> None:

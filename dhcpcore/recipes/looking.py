@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dhcpcore.errors import AdapterError, DhcpCoreError
+from dhcpcore.model.checks import is_uuid
 from dhcpcore.model.settings import Settings
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import (
@@ -88,27 +89,29 @@ def _instances(
 def _instance_directories(top: str, unreadable: list[Unreadable]) -> Recipe[set[str]]:
     """The directories of instances below `top`, relative to it: ``<network id>``, ``<segmentation id>/<network id>``.
 
-    A directory without any instance's file in it is a segment's: taken for a network's, it would be removed with
-    everything that other networks have below it. What else is in an instance's directory is no instance. An empty one
-    is what a kill left of a network between its last file and its directory.
+    Other names are other people's, a file's or a copy's, say, and what is taken for an instance that the server does
+    not list is removed.  So an id that is no UUID, as Neutron's are, tells of an instance only while a process does.
     """
     found: set[str] = set()
     names: Sequence[str] = yield Call("files", "list", (top,))
     for name in names:
-        if name == "lost+found":
-            continue  # a file system's own, where `top` is one (fsck(8))
-        is_of_a_segment = name == "None" or name.isdecimal()
-        try:
-            children: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
-        except AdapterError as error:
-            if is_of_a_segment:
-                raise  # whose networks those are is not known
-            unreadable.append(Unreadable(network_id=name, reason=str(error)))
-            continue
-        if not INSTANCE_FILES.isdisjoint(children) or not (children or is_of_a_segment):
-            found.add(name)
+        if name == "None" or name.isdecimal():  # a segment's, and an error: whose networks those are is not known
+            below: Sequence[str] = yield Call("files", "list", (f"{top}/{name}",))
+            candidates = [f"{name}/{child}" for child in below]
         else:
-            found.update(f"{name}/{child}" for child in children)
+            candidates = [name]
+        for directory in candidates:
+            network_id = directory.rpartition("/")[2]
+            if not is_uuid(network_id):
+                continue
+            try:
+                children: Sequence[str] = yield Call("files", "list", (f"{top}/{directory}",))
+            except AdapterError as error:
+                unreadable.append(Unreadable(network_id=network_id, reason=str(error)))
+                continue
+            # An empty one is what a kill left of a network between its last file and its directory.
+            if not children or not INSTANCE_FILES.isdisjoint(children):
+                found.add(directory)
     return found
 
 
@@ -121,6 +124,7 @@ def _proxies(
     running = {process.owner: process for process in ours if process.program == "haproxy"}
     names: Sequence[str] = yield Call("files", "list", (settings.proxy_config_dir,))
     known = {name.removesuffix(".conf") for name in names if name.endswith(".conf")}
+    known = {proxy_id for proxy_id in known if is_uuid(proxy_id)}
     found: list[ObservedProxy] = []
     for proxy_id in sorted(known | set(running)):
         path = f"{settings.proxy_config_dir}/{proxy_id}.conf"

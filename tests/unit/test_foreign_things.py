@@ -19,6 +19,7 @@ from support.as_served import observed
 from support.script import Script, network, port, serving
 
 ROUTER = "11111111-2222-4333-8444-555555555555"
+NET, A, B = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "cab")
 DIRECTORY = "/var/lib/neutron/ns-metadata-proxy"
 #: As neutron.agent.metadata.driver has it written for a router.
 OF_A_ROUTER = "listen listener\n    bind 0.0.0.0:9697\n    http-request set-header X-Neutron-Router-ID {ROUTER}\n"
@@ -76,10 +77,11 @@ class TestProxiesOfOthers:
         assert not look({f"{DIRECTORY}/README.conf": "Do not remove.\n"}).proxies
 
     def test_a_networks_is(self) -> None:
-        files: dict[str, str | AdapterError] = {f"{DIRECTORY}/net.conf": OF_A_NETWORK}
-        for process in ([], [haproxy("net", "qdhcp-net")], [haproxy("net", None)]):
+        files: dict[str, str | AdapterError] = {f"{DIRECTORY}/{NET}.conf": OF_A_NETWORK}
+        for process in ([], [haproxy(NET, f"qdhcp-{NET}")], [haproxy(NET, None)]):
             (proxy,) = look(files, *process).proxies
-            assert (proxy.network_id, proxy.proxy_id) == ("net", "net")
+            assert (proxy.network_id, proxy.proxy_id) == (NET, NET)
+        assert not look({f"{DIRECTORY}/{NET}-old.conf": OF_A_NETWORK}).proxies  # somebody's copy
         (damaged,) = look({f"{DIRECTORY}/net.conf": "rubbish"}, haproxy("net", "qdhcp-net")).proxies
         assert damaged.config == "rubbish"
 
@@ -106,23 +108,23 @@ class TestUnreadable:
     """A file that cannot be read says nothing, neither that all is right nor that it is gone."""
 
     def test_it_is_told_and_the_others_are_seen(self) -> None:
-        error = AdapterError("/var/lib/neutron/dhcp/a/host: Input/output error (EIO)")
+        error = AdapterError(f"/var/lib/neutron/dhcp/{A}/host: Input/output error (EIO)")
         host = look(
             {
-                "/var/lib/neutron/dhcp/a/host": error,
-                "/var/lib/neutron/dhcp/b/host": "",
-                f"{DIRECTORY}/c.conf": AdapterError("permission denied"),
+                f"/var/lib/neutron/dhcp/{A}/host": error,
+                f"/var/lib/neutron/dhcp/{B}/host": "",
+                f"{DIRECTORY}/{NET}.conf": AdapterError("permission denied"),
             }
         )
-        assert [instance.key.network_id for instance in host.instances] == ["b"]
+        assert [instance.key.network_id for instance in host.instances] == [B]
         # Of a proxy's file without a process it is not known that it is a network's.
-        assert [(each.network_id, each.reason) for each in host.unreadable] == [("a", str(error))]
+        assert [(each.network_id, each.reason) for each in host.unreadable] == [(A, str(error))]
 
     def test_nor_is_anybody_hidden_by_a_directory_that_cannot_be_listed(self) -> None:
-        error = AdapterError("/var/lib/neutron/dhcp/a: Input/output error (EIO)")
-        host = look({"/var/lib/neutron/dhcp/a": error, "/var/lib/neutron/dhcp/b/host": ""})
-        assert [instance.key.network_id for instance in host.instances] == ["b"]
-        assert [each.network_id for each in host.unreadable] == ["a"]
+        error = AdapterError(f"/var/lib/neutron/dhcp/{A}: Input/output error (EIO)")
+        host = look({f"/var/lib/neutron/dhcp/{A}": error, f"/var/lib/neutron/dhcp/{B}/host": ""})
+        assert [instance.key.network_id for instance in host.instances] == [B]
+        assert [each.network_id for each in host.unreadable] == [A]
 
     def test_what_is_remembered_of_it_stands_and_one_look_serves_all(self) -> None:
         names = [f"n{number}" for number in range(20)]

@@ -46,6 +46,28 @@ def test_the_directory_of_fsck_is_none(tmp_path: Path) -> None:
     assert seen(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "dnsmasq.conf",
+        "old.tar.gz",
+        f"{NETWORK}.bak/host",
+        f"backup/{NETWORK}/host",
+        "11/dnsmasq.conf",
+        f"11/{NETWORK}.bak/host",
+        f"{NETWORK}/notes",
+        f"11/{NETWORK}/notes",
+        "scripts/host/interface",
+    ],
+)
+def test_what_belongs_to_others_is_no_instance(tmp_path: Path, path: str) -> None:
+    """Law: files, copies and directories that somebody keeps there are nobody's, so nobody removes them."""
+    file = tmp_path / "dhcp" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    assert seen(tmp_path) == []
+
+
 def test_what_somebody_put_beside_the_files_is_no_instance(tmp_path: Path) -> None:
     """Law: in the directory of a network there are its files and what is nobody's; no instance of another network."""
     directory = tmp_path / "dhcp" / NETWORK
