@@ -57,7 +57,7 @@ def change(
         told = evolve(served.spec, device=evolve(spec.device, shared=shared))
         return UpdateDevice(key=spec.key, spec=told, reasons=device)
     if served.leases is not None and spec.view is not None:
-        stale = stale_leases(served.leases, spec.view)
+        stale = stale_leases(served.leases, spec.view, own=served.spec.device.addresses)
         if stale:
             reason = f"{len(stale)} lease{'s' if len(stale) > 1 else ''} of nobody"
             # The view is the desired one: who is live is told by what is wanted, not by what was served.

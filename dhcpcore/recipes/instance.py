@@ -80,7 +80,7 @@ def release(spec: InstanceSpec, removed: Iterable[HostEntry] = ()) -> Recipe[Non
     """Release the leases of nobody, and of those whose reservations were removed."""
     leases: str | None = yield Call("files", "read", (f"{spec.directory}/leases",))
     if leases is not None and spec.view is not None:
-        stale: Sequence[Lease] = stale_leases(leases, spec.view, removed=removed)
+        stale: Sequence[Lease] = stale_leases(leases, spec.view, removed=removed, own=spec.device.addresses)
         if stale:
             yield Call("processes", "release_leases", (spec, stale))
 

@@ -216,6 +216,13 @@ class TestStaleV4:
         assert addresses(found.stuck) == ["10.9.0.11"]
         assert addresses(sort_leases(f"{V4}\n", view(v4_dhcp=False)).stuck) == ["10.0.0.11"]
 
+    def test_without_an_address_of_ours_in_its_subnet_nobody_takes_a_release(self) -> None:
+        own = ("10.0.0.2/24", "169.254.169.254/32", "fe80::1/64")
+        assert addresses(stale_leases(f"{V4}\n", view(), own=own)) == ["10.0.0.11"]
+        found = sort_leases(f"{V4}\n", view(), own=own[1:])
+        assert not found.release
+        assert addresses(found.stuck) == ["10.0.0.11"]
+
     def test_with_ports_alone_every_address_may_be_released(self) -> None:
         assert addresses(stale_leases(f"{V4}\n", [])) == ["10.0.0.11"]
         assert addresses(stale_leases(f"{V4}\n".encode(), iter([port(OTHER_MAC, "10.0.0.9")]))) == ["10.0.0.11"]
@@ -252,6 +259,10 @@ class TestStaleV6:
     def test_without_a_dhcpv6_range_it_is_stuck(self) -> None:
         assert addresses(sort_leases(self.TEXT, view(v6_mode=SLAAC)).stuck) == ["fd00::11"]
         assert addresses(sort_leases(self.TEXT, view(v6_mode=None)).release) == ["fd00::11"]
+
+    def test_nor_without_an_address_of_ours_in_a_range(self) -> None:
+        assert addresses(sort_leases(self.TEXT, view(), own=("fd00::2/64",)).release) == ["fd00::11"]
+        assert addresses(sort_leases(self.TEXT, view(), own=("10.0.0.2/24", "fe80::1/64")).stuck) == ["fd00::11"]
 
     @pytest.mark.parametrize("spelling", ["fd00::11", "FD00:0::11"])
     def test_an_address_that_moved_to_another_port_is_released(self, spelling: str) -> None:

@@ -67,22 +67,32 @@ def release(
 def _release(
     leases: Sequence[Lease], messages: Mapping[Lease, Message], sender: _Sender, file: _LeasesFile, what: str
 ) -> None:
-    for wait in _WAITS:
+    in_vain = 0
+    while in_vain < len(_WAITS):
         for lease in leases:
             sender.send(*messages[lease])
-        deadline = time.monotonic() + wait
-        pause = 0.0005
-        while leases := file.has(leases):
-            if time.monotonic() >= deadline:
-                refuse_stopped(file.process.pid, what)
-                break
-            time.sleep(pause)
-            pause = min(2 * pause, 0.02)
-        else:
+        left = _wait_for(leases, file, _WAITS[in_vain])
+        if not left:
             return
+        refuse_stopped(file.process.pid, what)
+        # A slow disk is no reason to give up: as long as there are fewer each time, it gets on.
+        in_vain = in_vain + 1 if len(left) == len(leases) else 0
+        leases = left
     addresses = ", ".join(lease.ip_address for lease in leases[:5])
-    message = f"{what} still has {len(leases)} of the leases it was sent releases for {len(_WAITS)} times: {addresses}"
+    message = (
+        f"{what} still has {len(leases)} of the leases it was sent releases for {in_vain} times in vain: {addresses}"
+    )
     raise AdapterError(f"{message}; is its device up, with its addresses?")
+
+
+def _wait_for(leases: Sequence[Lease], file: _LeasesFile, seconds: float) -> list[Lease]:
+    """Wait until the file has none of the leases, so many seconds at most; those that it still has."""
+    deadline = time.monotonic() + seconds
+    pause = 0.0005
+    while (left := file.has(leases)) and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
+    return left
 
 
 class _Sender:

@@ -14,8 +14,9 @@ never decides.  The rules, of which the first is a law:
   caller can tell which reservations the last reload took away, and a lease of an address that moved is stale.
 - Live are all ports of the network, those without a reservation and of other subnets included.
 - A stale lease can be *stuck*: dnsmasq ignores a DHCPv4 release outside its ranges (src/rfc2131.c, narrow_context;
-  tried with 2.90), and a DHCPv6 release needs client DUID, IAID, server DUID, and a DHCPv6 range.  Stuck leases keep
-  nobody from being served here, and go at the next start, which writes the leases file anew.
+  tried with 2.90), and a DHCPv6 release needs client DUID, IAID, server DUID, and a DHCPv6 range.  A subnet in which
+  our port got no address (its pool is exhausted, say) has a range and nobody who would take a release.  Stuck leases
+  keep nobody from being served here, and go at the next start, which writes the leases file anew.
 - Damaged lines hold no lease to release (see `dhcpcore.render.readback.leases`); a later look at the file finds it.
 """
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_interface
 from typing import Final
 
 from attrs import frozen
@@ -57,9 +58,10 @@ def stale_leases(
     view: InstanceView | Iterable[Port],
     *,
     removed: Iterable[HostEntry] = (),
+    own: Iterable[str] | None = None,
 ) -> tuple[Lease, ...]:
     """The leases to release, in the file's order; see `sort_leases`."""
-    return sort_leases(leases, view, removed=removed).release
+    return sort_leases(leases, view, removed=removed, own=own).release
 
 
 def sort_leases(
@@ -67,6 +69,7 @@ def sort_leases(
     view: InstanceView | Iterable[Port],
     *,
     removed: Iterable[HostEntry] = (),
+    own: Iterable[str] | None = None,
 ) -> StaleLeases:
     """The stale leases, those to release and those that are stuck.
 
@@ -76,13 +79,14 @@ def sort_leases(
             counts as one that can be released.
         removed: reservations that dnsmasq had until its last reload and has no longer (see
             `dhcpcore.render.readback.removed_hosts`); only their IPv6 addresses matter.
+        own: the addresses of its device, ``10.0.0.2/24``: what takes releases.  None: one in each subnet.
     """
     live = _Live(view.ports if isinstance(view, InstanceView) else tuple(view), removed)
     candidates = leases.leases if isinstance(leases, LeasesFile) else _candidates(as_text(leases), live)
     stale = live.without_owner(candidates)
     if not stale:
         return StaleLeases()
-    reach = _Reach(view.subnets if isinstance(view, InstanceView) else None)
+    reach = _Reach(view.subnets if isinstance(view, InstanceView) else None, own)
     release: list[Lease] = []
     stuck: list[Lease] = []
     for lease in stale:
@@ -186,9 +190,12 @@ def _candidates(text: str, live: _Live) -> list[Lease]:
 class _Reach:
     """Which leases dnsmasq can be made to release."""
 
-    def __init__(self, subnets: Iterable[Subnet] | None) -> None:
+    def __init__(self, subnets: Iterable[Subnet] | None, own: Iterable[str] | None) -> None:
         self._everywhere = subnets is None
         served = [subnet for subnet in subnets or () if subnet.enable_dhcp]
+        if own is not None:
+            ours = [ip_interface(address).ip for address in own]
+            served = [subnet for subnet in served if any(address in subnet.range for address in ours)]
         self._ipv4 = [subnet.range for subnet in served if isinstance(subnet.range, IPv4Network)]
         self._ipv6 = any(subnet.ip_version == 6 and has_range(subnet) for subnet in served)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, ip_interface
 
 from dhcpcore.errors import AdapterError
 from dhcpcore.model.lease import Lease
@@ -72,6 +73,9 @@ class MemoryProcessControl:
             if leases and not running:
                 raise AdapterError(f"dnsmasq of {spec.key} is not running")
             for lease in leases:
+                if lease.ip_version == 4 and not _is_near(lease.ip_address, spec):
+                    why = f"{spec.device.name} has no address in the subnet of {lease.ip_address}"
+                    raise AdapterError(f"dnsmasq of {spec.key} cannot be sent a release: {why}", retryable=False)
                 for process in running:
                     self._release(process, owner, lease)
                 within("releasing the next lease")
@@ -150,6 +154,10 @@ class MemoryProcessControl:
             self._host.kill(process.pid)
             self._host.did(STOP, owner, process)
             within("waiting for the end")
+
+
+def _is_near(address: str, spec: InstanceSpec) -> bool:
+    return any(IPv4Address(address) in own.network for own in map(ip_interface, spec.device.addresses))
 
 
 def _same_client(line: str, lease: Lease) -> bool:
