@@ -292,3 +292,23 @@ class TestTheSocketFile:
             ControlServer(str(tmp_path / "file" / "agent.sock"), {})
         with pytest.raises(ControlError, match="too long for a unix socket"):
             ControlServer(str(tmp_path / ("x" * 120)), {})
+
+
+def test_a_thread_that_cannot_be_started_is_one_answer_less(
+    path: str, server: ControlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: where the host allows no more threads (pids.max), who asks gets none; the next one does."""
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "control answer" and len(refused) < 20:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    for _ in range(20):
+        with pytest.raises(ControlError):
+            ask(path, {"command": "status"}, timeout=1)
+    assert ask(path, {"command": "status"}) == COMMANDS["status"]({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,24 @@ def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", program, path], timeout=60).returncode == 9
     AgentLock(path).close()
+
+
+@pytest.mark.parametrize("what", ["link", "dangling", "fifo", "directory"])
+def test_what_is_no_file_is_not_written_through(tmp_path: Path, what: str) -> None:
+    """The state path may be another user's: what he puts there must not lead an agent that is root elsewhere."""
+    path, precious = tmp_path / "dhcpcore.lock", tmp_path / "precious"
+    precious.write_text("precious")
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(precious if what == "link" else tmp_path / "nobody")
+    with pytest.raises(OSError) as caught:
+        AgentLock(str(path))
+    assert caught.value.filename == str(path)
+    assert precious.read_text() == "precious"
+    assert not (tmp_path / "nobody").exists()
 
 
 def fake_process(proc: Path, pid: int, *argv: str) -> None:

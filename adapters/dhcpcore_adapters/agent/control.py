@@ -112,7 +112,11 @@ class ControlServer:
                 if not self._closed:
                     time.sleep(0.1)  # no descriptor is free, say: that passes
                 continue
-            threading.Thread(target=self._answer, args=(connection,), name="control answer", daemon=True).start()
+            try:
+                threading.Thread(target=self._answer, args=(connection,), name="control answer", daemon=True).start()
+            except RuntimeError:  # the host allows no more threads: that passes
+                connection.close()
+                self._free.release()
 
     def _listen(self) -> socket.socket:
         listener = _listen(self._path)

@@ -129,10 +129,13 @@ class Handle:
     def __init__(self, pid: int, started: str | None = None) -> None:
         self.pid = pid
         self.descriptor = os.pidfd_open(pid)
-        now = status(pid)
-        if now is None or not now.is_alive or (started is not None and now.started != started):
+        try:
+            now = status(pid)
+            if now is None or not now.is_alive or (started is not None and now.started != started):
+                raise ProcessLookupError(pid)
+        except BaseException:
             self.close()
-            raise ProcessLookupError(pid)
+            raise
         self.started = now.started
 
     def __enter__(self) -> Self:

@@ -151,11 +151,14 @@ class DeathWatcher:
 def _opened(process: ObservedProcess) -> Handle:
     """ProcessLookupError where it has died, and somebody else may have its pid."""
     handle = Handle(process.pid, process.started or None)
-    if not process.started:
-        # Read while the handle is open, and looked at again after that: the pid was this process's all the time.
-        line = command_line(process.pid)
-        of_owner = any(f"/{process.owner}/" in each or each.endswith(f"/{process.owner}.conf") for each in line)
-        if handle.ended() or not (line and os.path.basename(line[0]) == process.program and of_owner):
-            handle.close()
-            raise ProcessLookupError(process.pid)
+    try:
+        if not process.started:
+            # Read while the handle is open, and looked at again after that: the pid was this process's all the time.
+            line = command_line(process.pid)
+            of_owner = any(f"/{process.owner}/" in each or each.endswith(f"/{process.owner}.conf") for each in line)
+            if handle.ended() or not (line and os.path.basename(line[0]) == process.program and of_owner):
+                raise ProcessLookupError(process.pid)
+    except BaseException:
+        handle.close()
+        raise
     return handle
