@@ -247,6 +247,7 @@ def test_what_a_deleted_namespace_leaves_is_seen_and_goes(switch: OpenVSwitch) -
     switch.station("vm1", VLAN)
     for made, spec in both():
         made.ensure_device(spec)
+        switch.vsctl("set", "Port", TAP, "external_ids:noted-by=somebody")
         run("ip", "netns", "delete", spec.namespace)
         assert control(host="host-2").observe_devices() == []
         (told,) = made.observe_devices()

@@ -134,7 +134,8 @@ class OpenvswitchDriver:
     def forget(self, namespace: str) -> None:
         """Remove ports that were made for a namespace, and what is left outside of their devices."""
         with self._ports(self._patience) as ports, Netlink() as here:
-            names = [name for name, owner in ports.owners().items() if owner == self._owner(namespace)]
+            owners = ports.owners().items()
+            names = [name for name, owner in owners if self._is_ours(owner, basename(namespace))]
             for port in ports.find(names).values():
                 ports.remove(port)
                 outer = here.link(port.name)
@@ -164,8 +165,10 @@ class OpenvswitchDriver:
         owners = (self._glance(OvsPorts.owners) or {}).values()
         return sorted({owner[NAMESPACE_KEY] for owner in owners if self._is_ours(owner)})
 
-    def _is_ours(self, owner: Mapping[str, str]) -> bool:
-        return NAMESPACE_KEY in owner and owner.get(HOST_KEY) == self._host
+    def _is_ours(self, owner: Mapping[str, str], namespace: str | None = None) -> bool:
+        """Whether a port was made by this host's agent, for this namespace or any; others may have noted more on it."""
+        of = owner.get(NAMESPACE_KEY)
+        return of is not None and of == (namespace or of) and owner.get(HOST_KEY) == self._host
 
     def _owner(self, namespace: str) -> Mapping[str, str]:
         return {NAMESPACE_KEY: basename(namespace), HOST_KEY: self._host}

@@ -151,7 +151,7 @@ class Link:
             return
         self._keeper.join(patience)
         if self._keeper.is_alive():
-            self._cut()
+            _cut(self._socket)
             self._keeper.join(patience / 4)
 
     def _keep(self) -> None:
@@ -245,8 +245,9 @@ class Link:
                     connection.send(text)
             connection.close()
         except Exception:
-            # The keeper reads, so it learns why; here it is only made sure that it does.
-            self._cut()
+            # The keeper reads, so it learns why; here it is only made sure that it does. By now another connection may
+            # stand, which is not to be cut.
+            _cut(connection.socket)
 
     def _take(self, text: str | bytes) -> None:
         if isinstance(text, bytes):
@@ -282,7 +283,8 @@ class Link:
             self._told = self._why
             self._reporter.report(message, url=self._address.url, link=self._name, error=self._why)
 
-    def _cut(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+
+def _cut(connection: socket.socket | None) -> None:
+    if connection is not None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
