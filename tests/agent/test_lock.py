@@ -41,7 +41,7 @@ def test_what_is_no_file_is_not_written_through(tmp_path: Path, what: str) -> No
         path.mkdir()
     else:
         path.symlink_to(precious if what == "link" else tmp_path / "nobody")
-    with pytest.raises(OSError, match="symbolic link|no file|directory") as caught:
+    with pytest.raises(OSError, match=r"symbolic link|no file|directory") as caught:
         AgentLock(str(path))
     assert caught.value.filename == str(path)
     assert precious.read_text() == "precious"

@@ -277,11 +277,12 @@ def test_what_lies_there_is_read_as_it_is() -> None:
     """Whatever is in the file: ids, a line each."""
     script = serving(network())
     texts = {"host": "", UNREPORTED_MARK: "a\n\nb\udcff\n c"}
-    directory = f"{script.settings.confs_dir}/net"
+    name = "0a1b2c3d-4e5f-4000-8000-000000000000"
+    directory = f"{script.settings.confs_dir}/{name}"
 
     def answer(call: Call) -> object:
         if call.method == "list":
-            return {script.settings.confs_dir: ("net",), directory: tuple(texts)}.get(str(call.arguments[0]), ())
+            return {script.settings.confs_dir: (name,), directory: tuple(texts)}.get(str(call.arguments[0]), ())
         return texts.get(str(call.arguments[0]).rpartition("/")[2]) if call.method == "read" else ()
 
     found = follow(recipe(actions.ObserveHost(), script.settings), answer)
