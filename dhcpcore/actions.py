@@ -216,7 +216,7 @@ class RestartInstance(ApplyAction):
 class ReloadInstance(ApplyAction):
     """Write the files that differ, make dnsmasq load them, then release stale leases.
 
-    Answer: `InstanceStarted` where that took a fast restart, else None.
+    Answer: `InstanceStarted` where that took a fast restart, `LeasesLeft` where only a release failed, else None.
 
     Attributes:
         changed_files: names of the files to write.

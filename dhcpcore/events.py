@@ -260,7 +260,18 @@ class ProxyStarted:
     dadfailed: bool = False
 
 
-Result = Network | Port | FetchedNetworks | InstanceStarted | ProxyStarted | ObservedHost | str | None
+@frozen(kw_only=True)
+class LeasesLeft:
+    """The answer to a `ReloadInstance` that dnsmasq has loaded, but that left leases of nobody.
+
+    Attributes:
+        reason: why they could not be released.
+    """
+
+    reason: str
+
+
+Result = Network | Port | FetchedNetworks | InstanceStarted | LeasesLeft | ProxyStarted | ObservedHost | str | None
 
 #: What kind of fault an action met, where the difference matters.
 Fault = Literal[

@@ -137,7 +137,9 @@ def _because(state: AgentState, record: NetworkRecord | None, explained: Mapping
         yield from (f"found amiss{where}: {drift}" for drift in one["drift"])
     for one in explained["pending"]:
         if one["retry"] is not None and one["retry"]["attempts"]:
-            what = {"claim": "its DHCP port", "host": "work on the host"}.get(one["what"], f"a {one['what']}")
+            what = {"claim": "its DHCP port", "host": "work on the host", "leases": "a release of leases"}.get(
+                one["what"], f"a {one['what']}"
+            )
             until = "only news can help" if one["retry"]["in_seconds"] is None else "it is tried again"
             yield f"{what} waits: {one['retry']['reason']}; {until}"
     if explained["cannot_plan"] is not None:
@@ -188,6 +190,8 @@ def _succeeded(event: Any) -> str:
             return f"{action.kind} done: {result}"
         case events.InstanceStarted(pid=int(pid)) | events.ProxyStarted(pid=int(pid)):
             return f"{action.kind} done: pid {pid}"
+        case events.LeasesLeft(reason=reason):
+            return f"{action.kind} done, but leases of nobody are left: {reason}"
         case events.ProxyStarted(dadfailed=True):
             return f"{action.kind} done: the IPv6 metadata address is another agent's"
         case None if action.kind == "fetch_network":

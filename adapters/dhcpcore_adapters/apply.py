@@ -15,7 +15,7 @@ from attrs import frozen
 from dhcpcore import Action, AdapterError, DhcpCoreError, Event, Plan, Settings
 from dhcpcore.actions import ReportState
 from dhcpcore.contracts import Clock, FileStore, NamespaceControl, ProcessControl, Reporter, ServerRpc
-from dhcpcore.events import ActionFailed, ActionSucceeded
+from dhcpcore.events import ActionFailed, ActionSucceeded, LeasesLeft
 from dhcpcore.recipes import Call, failed, in_steps, recipe, skipped
 
 
@@ -125,6 +125,8 @@ def _report(reporter: Reporter, outcome: ActionSucceeded | ActionFailed, *, seco
         fields["reasons"] = "; ".join(action.reasons)
     if isinstance(outcome, ActionFailed):
         reporter.report("action failed", **fields, error=outcome.reason)
+    elif isinstance(outcome.result, LeasesLeft):
+        reporter.report("action done, but leases of nobody are left", **fields, error=outcome.result.reason)
     else:
         reporter.report("action done", **fields)
 

@@ -17,7 +17,7 @@ from dhcpcore.plan.canonical import differing_files, serves_as
 from dhcpcore.render.isolation import METADATA_V6_CIDR
 from dhcpcore.render.readback import parse_hosts, stale_leases
 from dhcpcore.state.observation import MISSING
-from dhcpcore.state.records import ServedInstance
+from dhcpcore.state.records import Retry, ServedInstance
 
 ALL_FILES = ("host", "addn_hosts", "opts")
 
@@ -63,6 +63,22 @@ def change(
             # The view is the desired one: who is live is told by what is wanted, not by what was served.
             return ReleaseLeases(key=spec.key, spec=evolve(served.spec, view=spec.view), reasons=(reason,))
     return None
+
+
+def leases_left(
+    action: Action | None, served: ServedInstance, spec: InstanceSpec, retry: Retry, now: float
+) -> Action | None:
+    """`change`'s action, where leases of nobody could not be released: that again, when its time has come.
+
+    Args:
+        retry: when, and why they could not be.
+    """
+    if retry.not_before > now:
+        return None if isinstance(action, ReleaseLeases) else action
+    if action is not None:
+        return action
+    told = evolve(served.spec, view=spec.view)
+    return ReleaseLeases(key=spec.key, spec=told, reasons=(f"leases of nobody are left: {retry.reason}",))
 
 
 def sighup_allowed(

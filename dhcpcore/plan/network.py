@@ -31,7 +31,7 @@ from dhcpcore.actions import (
 from dhcpcore.model.network import Network
 from dhcpcore.model.spec import InstanceKey, InstanceSpec, InstanceView, MetadataProxySpec
 from dhcpcore.plan.dhcp_port import choose_dhcp_port, device_id
-from dhcpcore.plan.diff import change
+from dhcpcore.plan.diff import change, leases_left
 from dhcpcore.plan.unreported import forgets, with_unreported
 from dhcpcore.render.instance import render_instance
 from dhcpcore.render.isolation import METADATA_V6_CIDR
@@ -210,6 +210,9 @@ def _serve_instance(
         shared=shared,
     )
     action = change(served, spec, state.settings, state.capabilities)
+    again = record.release_retry.get(view.key)
+    if again is not None and served is not None:
+        action = leases_left(action, served, spec, again, now)
     if action is None:
         return forgets(state, record, view.key), spec
     return [with_unreported(state, record, view, served, action)], None

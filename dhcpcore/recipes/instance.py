@@ -44,7 +44,9 @@ def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.Inst
     return events.InstanceStarted(pid=pid)
 
 
-def reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events.InstanceStarted | None]:
+def reload(
+    action: actions.ReloadInstance, settings: Settings
+) -> Recipe[events.InstanceStarted | events.LeasesLeft | None]:
     """Have an instance load what differs, by SIGHUP or, where that is unsafe, by a fast restart."""
     spec = action.spec
     if not action.sighup:
@@ -56,7 +58,10 @@ def reload(action: actions.ReloadInstance, settings: Settings) -> Recipe[events.
     yield from _write(action, action.changed_files)
     yield Call("processes", "reload_dnsmasq", (spec.key,))
     yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
-    yield from release(spec, removed_hosts(before or "", spec.host))
+    try:
+        yield from release(spec, removed_hosts(before or "", spec.host))
+    except AdapterError as error:
+        return events.LeasesLeft(reason=str(error))  # what is new is loaded all the same
     return None
 
 

@@ -11,6 +11,7 @@ import dhcpcore.actions as actions
 import dhcpcore.events as events
 import dhcpcore.state.deaths as deaths
 import dhcpcore.state.pace as pace
+import dhcpcore.state.releases as releases
 from dhcpcore.model.network import Network
 from dhcpcore.model.port import Port
 from dhcpcore.model.spec import InstanceSpec
@@ -194,6 +195,12 @@ def _done_on_host(
             if isinstance(action, actions.ReloadInstance):
                 record = _reloaded(state, record, action, event)
             state, record = _applied(state, record, action, result, at)
+            if isinstance(result, events.LeasesLeft):
+                record = releases.left(
+                    state.settings, record, action.key, at=at, reason=result.reason, jitter=event.jitter
+                )
+            elif not isinstance(action, actions.UpdateDevice):
+                record = releases.over(record, action.key)
         case actions.ForgetUnreported():
             known = record.served.get(action.key)
             if known is not None:
@@ -201,6 +208,7 @@ def _done_on_host(
         case actions.DisableInstance():
             if action.key in record.served:
                 record = evolve(record, served=record.served.delete(action.key))
+            record = releases.over(record, action.key)
             if not record.served:
                 state = report_no_more(state, record.id)
             if action.device_id is not None:
@@ -366,5 +374,10 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
         return put(state, record)
     if isinstance(action, actions.PortAction):
         return claim_failed(state, record, action, event)
-    retry = after_failure(state.settings, record.retry, event)
-    return put(state, evolve(record, retry=retry, observe=True, host_seq=state.seq))
+    record = evolve(record, observe=True, host_seq=state.seq)
+    if isinstance(action, actions.ReleaseLeases):
+        record = releases.left(
+            state.settings, record, action.key, at=event.at, reason=event.reason, jitter=event.jitter
+        )
+        return put(state, record)
+    return put(state, evolve(record, retry=after_failure(state.settings, record.retry, event)))

@@ -282,9 +282,9 @@ def _network_of_port""",
         brings_back="a failed action drops its network's waiting events, and nothing asks for them again",
         edits=edit(
             _OUTCOMES,
-            "    return put(state, evolve(record, retry=retry, observe=True, host_seq=state.seq))\n",
+            "    return put(state, evolve(record, retry=after_failure(state.settings, record.retry, event)))\n",
             "    waiting = state.touched.delete(record.id) if record.id in state.touched else state.touched\n"
-            "    return evolve(put(state, evolve(record, host_seq=state.seq), touch=False), touched=waiting)\n",
+            "    return evolve(put(state, evolve(record, observe=False), touch=False), touched=waiting)\n",
         ),
         killer=f"{_MUSEUM}::TestSync::test_a_failed_reload_forgets_nothing_that_waits",
     ),

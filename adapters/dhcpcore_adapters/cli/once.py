@@ -184,7 +184,12 @@ class Once:
         for network_id, record in sorted(self.state.networks.items()):
             if self._only is not None and network_id not in self._only:
                 continue
-            retries = [record.need_retry, record.retry, *record.claim_retry.values()]
+            retries = [
+                record.need_retry,
+                record.retry,
+                *record.claim_retry.values(),
+                *record.release_retry.values(),
+            ]
             reasons = {retry.reason for retry in retries if retry is not None}
             if record.removal == "held":
                 reasons.add("not listed by the server any more, but so many are that the brake holds it")

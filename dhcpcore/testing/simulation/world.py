@@ -142,6 +142,7 @@ class World:
             and record.need is None
             and not record.observe
             and not record.claim_retry
+            and not record.release_retry
             and len(record.served) == 1
             and all(served.alive and served.deaths == 0 for served in record.served.values())
             and not state.in_flight
