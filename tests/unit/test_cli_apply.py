@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -190,6 +190,56 @@ class TestApply:
         assert "a full sync would hold 11 of 12 served networks back" in world.err.getvalue()
         assert world.apply(force=True) == 0
         assert world.host.namespaces.keys() == {f"qdhcp-{names[0]}"}
+
+    @pytest.mark.parametrize("slow", ["operator", "server"])
+    def test_the_brake_holds_however_long_it_takes(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, slow: str
+    ) -> None:
+        """An agent believes an answer that stands; whoever was told that nothing goes without --force does not."""
+        names = [world.network() for _ in range(12)]
+        world.agent()
+        for name in names[1:]:
+            world.delete(name)
+        world.network()
+
+        def waited() -> bool:
+            world.clock.advance(400)
+            return True
+
+        if slow == "operator":
+            monkeypatch.setattr(apply, "_agreed", lambda _: waited())
+        else:
+            create = world.live.adapters.server.create_dhcp_port
+            monkeypatch.setattr(
+                world.live.adapters.server, "create_dhcp_port", lambda of: create(of) if waited() else None
+            )
+        assert world.apply(yes=slow == "server") == 3
+        assert "--force disables them" in world.err.getvalue()
+        assert len(world.host.namespaces) == 13
+
+    def test_what_changes_while_somebody_is_asked_is_shown_and_asked_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody agrees to what he has not seen, and nothing is done for what was true an hour ago."""
+        kept, gone = world.network(), world.network()
+        changes: list[Callable[[], object]] = [
+            lambda: world.delete(gone),
+            lambda: world.server.create_port(kept),
+            lambda: None,
+        ]
+
+        def agreed(_: Terminal) -> bool:
+            changes.pop(0)()
+            return True
+
+        monkeypatch.setattr(apply, "_agreed", agreed)
+        assert world.apply(yes=False) == 0
+        assert not changes
+        assert world.err.getvalue().count("has changed while you were asked") == 2
+        assert "Plan: 2 to enable" in world.out.getvalue()
+        assert world.out.getvalue().count("Plan: 1 to enable") == 2
+        assert world.host.namespaces.keys() == {f"qdhcp-{kept}"}
+        assert world.agent().differences() == []
 
     def test_a_failure_is_told_and_takes_no_other_network_with_it(self, world: World) -> None:
         bad, good = world.network(), world.network()

@@ -68,22 +68,35 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def apply(world: Live, options: argparse.Namespace, terminal: Terminal) -> int:
     """The command in a world that is there."""
-    once = Once(world.adapters, world.settings, world.capabilities, only=options.only, force=options.force)
-    with terminal.progress() as progress:
-        once.look(lambda count: progress.show(f"looking: {count:,} questions answered"))
-        listing = once.listing()
-    if not options.json:
-        for line in listing.lines():
-            terminal.result(terminal.painted(line))
-    for note in (*notes(listing), *once.doubts()):
-        terminal.say(note)
-    agreed = not listing or options.yes or _agreed(terminal)
+    once, listing = _looked(world, options, terminal)
+    while True:
+        if not options.json:
+            for line in listing.lines():
+                terminal.result(terminal.painted(line))
+        for note in (*notes(listing), *once.doubts()):
+            terminal.say(note)
+        agreed = not listing or options.yes or _agreed(terminal)
+        if not listing or options.yes or not agreed:
+            break
+        # Somebody may have thought about it for an hour; what he agreed to is what he has seen.
+        shown = listing
+        once, listing = _looked(world, options, terminal)
+        if listing.to_json() == shown.to_json():
+            break
+        terminal.say("what is to be done has changed while you were asked; now it is:")
     began = time.monotonic()
     if agreed:
         with terminal.progress() as progress:
             once.apply(lambda count: progress.show(f"{count:,} actions done"))
     _tell(once, listing, options, terminal, agreed=agreed, seconds=time.monotonic() - began)
     return 0 if agreed and not once.left() and not listing.unplanned and not listing.unknown else LEFT
+
+
+def _looked(world: Live, options: argparse.Namespace, terminal: Terminal) -> tuple[Once, Listing]:
+    once = Once(world.adapters, world.settings, world.capabilities, only=options.only, force=options.force)
+    with terminal.progress() as progress:
+        once.look(lambda count: progress.show(f"looking: {count:,} questions answered"))
+        return once, once.listing()
 
 
 def notes(listing: Listing) -> Iterator[str]:

@@ -94,6 +94,10 @@ class Once:
         if settings.report_interval == 0:
             # Without reports an agent believes everything; here it is this object that decides what is believed.
             settings = evolve(settings, report_interval=30)
+        self._hold = settings.unsafe_disable_hold
+        if not force:
+            # An agent believes an answer that stands for a while.  Here somebody was shown what goes and what stays.
+            settings = evolve(settings, unsafe_disable_hold=_FOR_GOOD)
         self._adapters = adapters
         self._only = frozenset(only) if only is not None else None
         self._force = force
@@ -154,11 +158,11 @@ class Once:
             unbraked: what the brake holds is listed too.
         """
         now = self._now()
-        if not unbraked or self.state.brake is None:
-            return list_convergence(self.state, now, only=self._only)
         held = plan_sync(self.state, now).held
-        free = fold_event(DisableForced(at=now), self.state)
-        return evolve(list_convergence(free, now, only=self._only), held=held)
+        if held is not None:
+            held = evolve(held, until=held.since + self._hold)  # what an agent would do
+        state = fold_event(DisableForced(at=now), self.state) if unbraked and held is not None else self.state
+        return evolve(list_convergence(state, now, only=self._only), held=held)
 
     # -- acting -------------------------------------------------------------------------------------------------------
 
@@ -254,3 +258,7 @@ class Once:
             return False
         self._sleep(max(0.0, due - self._now()))
         return True
+
+
+#: Seconds that no command takes.
+_FOR_GOOD: Final = 1e9
