@@ -39,7 +39,7 @@ def fold_events(many: Iterable[events.Event], state: AgentState) -> AgentState:
 
 def _resync_requested(event: events.ResyncRequested, state: AgentState) -> AgentState:
     if event.network_id is None:
-        return need_full_fetch(state, event.reason)
+        return need_full_fetch(_at_once(state), event.reason)
     return put(state, need_fetch(state.record(event.network_id), state.seq, event.reason))
 
 
@@ -51,9 +51,15 @@ def _server_connected(event: events.ServerConnected, state: AgentState) -> Agent
     asked = (record.need.seq for record in state.networks.values() if record.need is not None)
     if first and sent is not None and not any(seq > sent for seq in (*told, *asked)):
         return state  # it waits for this very connection
+    # The pause after those that failed was for a server that was away.
+    state = _at_once(state)
     # A fetch that is under way may have been answered on the connection before, or may have been told something since
     # that would win over its answer although it is older.
     return need_full_fetch(state, "connected to the server")
+
+
+def _at_once(state: AgentState) -> AgentState:
+    return evolve(state, sync=evolve(state.sync, retry=None)) if state.sync.retry is not None else state
 
 
 def _settings_changed(event: events.SettingsChanged, state: AgentState) -> AgentState:

@@ -17,6 +17,8 @@ def judge_missing(state: AgentState, listed: set[str], sent_seq: int, at: float)
     Args:
         sent_seq: event number at which the question was sent: what later events or answers said is not in doubt.
     """
+    if sent_seq < state.admin_seq:
+        return state  # asked of an agent that was switched on or off since; that owes a fetch of its own
     unlisted = sorted(
         (
             record

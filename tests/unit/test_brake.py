@@ -74,6 +74,24 @@ class TestBrake:
         script.settle()
         assert script.kinds().count("disable") == 10
 
+    @pytest.mark.parametrize("count", [5, 12])
+    def test_what_was_asked_before_it_was_switched_on_again_says_nothing(self, count: int) -> None:
+        """The server lists nothing for an agent that is down: such an answer that comes late is no news any more."""
+        script = serving(*(network(f"n{number}") for number in range(count)))
+        script.now = 10.0
+        script.tell(events.AgentUpdated(admin_state_up=False))
+        fetch, *others = script.start()
+        assert isinstance(fetch, actions.FetchNetworks)
+        script.succeed(*others)
+        script.tell(events.AgentUpdated(admin_state_up=True))
+        script.tell(events.ActionSucceeded(action=fetch, result=events.FetchedNetworks()))
+        script.history.clear()
+        script.settle()
+        assert script.plan().held is None
+        script.now = 20.0
+        script.settle()
+        assert script.kinds() == ["fetch_networks"]
+
     def test_notifications_are_never_braked(self) -> None:
         script = self._many()
         script.tell(*(events.NetworkDeleted(network_id=f"n{number}") for number in range(10)))

@@ -323,6 +323,23 @@ class TestHeartbeat:
         kinds = [a.kind for plan in script.settle() for a in plan]
         assert kinds == ["fetch_networks"]
 
+    def test_a_connection_or_an_operator_ends_the_pause_after_failed_fetches(self) -> None:
+        """The pause spares a server that is away; now it is there, or somebody wants it asked."""
+        for event in (events.ServerConnected(), events.ResyncRequested(reason="an operator asked for it")):
+            script = serving()
+            script.tell(events.ResyncRequested(reason="asked"))
+            for _ in range(9):
+                script.now += 100.0
+                for action in script.start():
+                    if isinstance(action, actions.FetchNetworks):
+                        script.fail(action)
+                    else:
+                        script.succeed(action)
+            script.now += 2.0
+            assert "fetch_networks" not in [a.kind for a in script.plan()]
+            script.tell(event)
+            assert "fetch_networks" in [a.kind for a in script.plan()]
+
     def test_none_are_sent_when_switched_off(self) -> None:
         assert "report_state" not in [a.kind for a in Script(report_interval=0).plan()]
 
