@@ -271,10 +271,11 @@ def _applied(
     elif isinstance(action, actions.UpdateDevice):
         served = evolve(before, spec=action.spec, unplugged="")
     else:
-        unplugged = "" if isinstance(action, actions.ReloadInstance) and action.device else before.unplugged
+        assert isinstance(action, actions.ReloadInstance)
+        unplugged = "" if action.device else before.unplugged
         served = evolve(
             before,
-            spec=action.spec,
+            spec=_as_reloaded(before.spec, action),
             dirty=False,
             leases=None,
             unplugged=unplugged,
@@ -290,6 +291,14 @@ def _applied(
         # It died before we heard that it had started.
         return state, deaths.instance_died(state, record, action.key, death)
     return ready_with(state, record, action.spec.view) if served.alive else (state, record)
+
+
+def _as_reloaded(before: InstanceSpec, action: actions.ReloadInstance) -> InstanceSpec:
+    """What an instance runs with after SIGHUP: what was not written is what it was, if only in the order of lines."""
+    kept = {name: getattr(before, name) for name in ("host", "addn_hosts", "opts") if name not in action.changed_files}
+    if not action.device:
+        kept["device"] = before.device
+    return evolve(action.spec, argv=before.argv, **kept)
 
 
 def _reloaded(
