@@ -137,9 +137,12 @@ def _because(state: AgentState, record: NetworkRecord | None, explained: Mapping
         yield from (f"found amiss{where}: {drift}" for drift in one["drift"])
     for one in explained["pending"]:
         if one["retry"] is not None and one["retry"]["attempts"]:
-            what = {"claim": "its DHCP port", "host": "work on the host", "leases": "a release of leases"}.get(
-                one["what"], f"a {one['what']}"
-            )
+            what = {
+                "claim": "its DHCP port",
+                "host": "work on the host",
+                "leases": "a release of leases",
+                "proxy": "its metadata proxy",
+            }.get(one["what"], f"a {one['what']}")
             until = "only news can help" if one["retry"]["in_seconds"] is None else "it is tried again"
             yield f"{what} waits: {one['retry']['reason']}; {until}"
     if explained["cannot_plan"] is not None:

@@ -164,13 +164,15 @@ def _death(death: LastDeath | None, now: float) -> dict[str, Any] | None:
 
 
 def _pending(record: NetworkRecord, now: float) -> Iterator[dict[str, Any]]:
-    """What a network waits for: a fetch, a DHCP port, a release, something on the host, the time of its next reload."""
+    """What a network waits for: a fetch, a DHCP port, a release, its proxy, the host, the time of its next reload."""
     if record.need is not None:
         yield _waits(record, "fetch", list(record.need.reasons), record.need_retry, now)
     for key in sorted(record.claim_retry):
         yield _waits(record, "claim", [], record.claim_retry[key], now, key.segmentation)
     for key in sorted(record.release_retry):
         yield _waits(record, "leases", [], record.release_retry[key], now, key.segmentation)
+    if record.proxy_retry is not None:
+        yield _waits(record, "proxy", [], record.proxy_retry, now)
     if record.retry is not None or record.observe or record.unreadable:
         reasons = ["to be looked at again"] if record.observe else []
         reasons += [f"could not be looked at: {record.unreadable}"] if record.unreadable else []

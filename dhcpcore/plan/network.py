@@ -134,9 +134,9 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
     actions.extend(_replaced_devices(record, serving))
     actions.extend(serving)
     if any(isinstance(action, DisableInstance) for action in actions):
-        return Needs([*_stop_proxy_of(state, record, actions), *actions])
+        return Needs([*_stop_proxy_of(state, record, actions, now), *actions])
     actions.extend(_strays(record, _devices(record, serving)))
-    actions.extend(_proxy(state, record, network, actions))
+    actions.extend(_proxy(state, record, network, actions, now))
     if not actions and not record.served and record.namespace and record.claim_retry:
         return Needs(_remove_namespace(record, "no DHCP port can be claimed"))
     return Needs(actions, settled=len(right) == len(views), right=tuple(right))
@@ -236,7 +236,7 @@ def _disable(state: AgentState, key: InstanceKey, served: ServedInstance, reason
 
 
 def _stop_all(state: AgentState, record: NetworkRecord, reason: str, now: float) -> list[Action]:
-    actions: list[Action] = _stop_proxy(state, record, reason)
+    actions: list[Action] = _stop_proxy(state, record, reason, now)
     for key in sorted(record.served, key=lambda key: key.directory):
         actions.append(_disable(state, key, record.served[key], reason))
     owed = dict(record.owed.items())
@@ -279,6 +279,8 @@ def _directory(state: AgentState, key: InstanceKey) -> str:
 
 
 def _remove_namespace(record: NetworkRecord, reason: str) -> list[Action]:
+    if record.proxy is not None or record.stray_proxies:
+        return []  # it could not be stopped, and may run in there
     why = f"nothing is left in it: {reason}"
     return [RemoveNamespace(network_id=record.id, namespace=f"qdhcp-{record.id}", reasons=(why,))]
 
@@ -309,7 +311,9 @@ def _remove_device(record: NetworkRecord, name: str, reason: str) -> RemoveDevic
     return RemoveDevice(network_id=record.id, namespace=f"qdhcp-{record.id}", device=name, reasons=(reason,))
 
 
-def _proxy(state: AgentState, record: NetworkRecord, network: Network, before: list[Action]) -> list[Action]:
+def _proxy(
+    state: AgentState, record: NetworkRecord, network: Network, before: list[Action], now: float
+) -> list[Action]:
     """Start, replace or stop the metadata proxy: a function of the network, not of its history (museum class META).
 
     Args:
@@ -317,10 +321,10 @@ def _proxy(state: AgentState, record: NetworkRecord, network: Network, before: l
     """
     running = [served for served in record.served.values() if served.alive]
     if not wants_metadata_proxy(network, state.settings):
-        return _stop_proxy(state, record, "the network needs no metadata proxy")
+        return _stop_proxy(state, record, "the network needs no metadata proxy", now)
     if not record.served and not any(isinstance(action, ApplyAction) for action in before):
-        return _stop_proxy(state, record, "no instance is left")
-    if not running:
+        return _stop_proxy(state, record, "no instance is left", now)
+    if not running or not _due(record.proxy_retry, now):
         return []
     spec = render_metadata_proxy(
         network,
@@ -362,7 +366,9 @@ def _bind_interface(state: AgentState, record: NetworkRecord, network: Network, 
     return name if has else None
 
 
-def _stop_proxy(state: AgentState, record: NetworkRecord, reason: str) -> list[Action]:
+def _stop_proxy(state: AgentState, record: NetworkRecord, reason: str, now: float) -> list[Action]:
+    if not _due(record.proxy_retry, now):
+        return []
     running = [*record.stray_proxies, *([record.proxy] if record.proxy is not None else [])]
     return [_stop(state, record, proxy, reason) for proxy in running]
 
@@ -377,9 +383,9 @@ def _stop(state: AgentState, record: NetworkRecord, proxy: ServedProxy, reason: 
     )
 
 
-def _stop_proxy_of(state: AgentState, record: NetworkRecord, actions: list[Action]) -> list[Action]:
+def _stop_proxy_of(state: AgentState, record: NetworkRecord, actions: list[Action], now: float) -> list[Action]:
     """The proxy goes with the last instance, where no other comes."""
     leaving = {action.key for action in actions if isinstance(action, DisableInstance)}
     if set(record.served) <= leaving and not any(isinstance(action, ApplyAction) for action in actions):
-        return _stop_proxy(state, record, "no instance is left")
+        return _stop_proxy(state, record, "no instance is left", now)
     return []

@@ -102,7 +102,9 @@ def instance_died(state: AgentState, record: NetworkRecord, key: InstanceKey, de
     early = not served.signalled and _is_early(served.started_at, death.at)
     deaths = served.deaths + 1 if early else 1
     dead = evolve(served, alive=False, pid=None, deaths=deaths, last_death=death, signalled=False)
-    return _paced(state, evolve(record, served=record.served.set(key, dead)), deaths, death, "dnsmasq")
+    record = evolve(record, served=record.served.set(key, dead))
+    retry = _pause(state, deaths, death, "dnsmasq")
+    return evolve(record, retry=retry) if retry is not None else record
 
 
 def own_proxy_died(state: AgentState, record: NetworkRecord, death: LastDeath) -> NetworkRecord:
@@ -111,7 +113,8 @@ def own_proxy_died(state: AgentState, record: NetworkRecord, death: LastDeath) -
     assert proxy is not None
     deaths = proxy.deaths + 1 if _is_early(proxy.started_at, death.at) else 1
     dead = evolve(proxy, alive=False, pid=None, deaths=deaths, last_death=death)
-    return _paced(state, evolve(record, proxy=dead), deaths, death, "the metadata proxy")
+    retry = _pause(state, deaths, death, "the metadata proxy")
+    return evolve(record, proxy=dead, proxy_retry=retry if retry is not None else record.proxy_retry)
 
 
 def is_unexpected(event: events.ProcessDied | events.ProxyDied, state: AgentState) -> bool:
@@ -147,11 +150,11 @@ def _last(event: events.ProcessDied | events.ProxyDied) -> LastDeath:
     return LastDeath(at=event.at, exit_code=event.exit_code, detail=short(event.detail))
 
 
-def _paced(state: AgentState, record: NetworkRecord, deaths: int, death: LastDeath, what: str) -> NetworkRecord:
+def _pause(state: AgentState, deaths: int, death: LastDeath, what: str) -> Retry | None:
+    """The pause before another start of what has died so many times in a row; None before the second time."""
     if deaths < 2:
-        return record
+        return None
     before = Retry(attempts=deaths - 2, not_before=0.0, reason="")
     code = "not known" if death.exit_code is None else death.exit_code
     reason = f"{what} died {deaths} times in a row, exit code {code}: {death.detail or 'nobody said why'}"
-    retry = backoff(state.settings, before, at=death.at, reason=reason, jitter=0.0)
-    return evolve(record, retry=retry)
+    return backoff(state.settings, before, at=death.at, reason=reason, jitter=0.0)

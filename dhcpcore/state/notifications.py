@@ -84,6 +84,8 @@ def drop_desired(state: AgentState, record: NetworkRecord, removal: Literal["del
         need=None,
         need_retry=None,
         claim_retry=Map(),
+        proxy_retry=None,
+        retry=None,
         awaiting_ready=Map(),
         accepted=Map(),
         owed=owed,

@@ -190,6 +190,8 @@ def _done_on_host(
     if f"network:{network_id}" not in state.in_flight and record.retry is not None and record.retry.not_before <= at:
         # Not one that came while this was under way: that is the pause of another process.
         record = evolve(record, retry=None)
+    if isinstance(action, actions.StartProxy | actions.StopProxy):
+        record = evolve(record, proxy_retry=None)
     match action:
         case actions.ApplyAction():
             if isinstance(action, actions.ReloadInstance):
@@ -389,4 +391,7 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
             state.settings, record, action.key, at=event.at, reason=event.reason, jitter=event.jitter
         )
         return put(state, record)
+    if isinstance(action, actions.StartProxy | actions.StopProxy):
+        # Clients get their addresses without it.
+        return put(state, evolve(record, proxy_retry=after_failure(state.settings, record.proxy_retry, event)))
     return put(state, evolve(record, retry=after_failure(state.settings, record.retry, event)))

@@ -143,7 +143,8 @@ class NetworkRecord:
         need: a fetch of this network that is owed; need_retry: when, after one that failed.
         claim_retry: when an instance's DHCP port may be claimed again.
         release_retry: when an instance's leases of nobody may be released again.
-        retry: when anything on the host may be tried again.
+        proxy_retry: when its metadata proxy may be started or stopped again.
+        retry: when anything else on the host may be tried again.
         observe: the host must be looked at before anything else is planned.
         unreadable: why it could not be seen at the last look; empty where it could.
         awaiting_ready: ports to be reported once they are served; True where somebody waits for them.
@@ -168,6 +169,7 @@ class NetworkRecord:
     need_retry: Retry | None = None
     claim_retry: Map[InstanceKey, Retry] = Map()
     release_retry: Map[InstanceKey, Retry] = Map()
+    proxy_retry: Retry | None = None
     retry: Retry | None = None
     observe: bool = False
     unreadable: str = ""
@@ -207,7 +209,8 @@ class NetworkRecord:
 
     def due_after(self, time: float) -> float | None:
         """The earliest time after `time` at which something that failed may be tried again."""
-        retries = (self.need_retry, self.retry, *self.claim_retry.values(), *self.release_retry.values())
+        by_instance = (*self.claim_retry.values(), *self.release_retry.values())
+        retries = (self.need_retry, self.proxy_retry, self.retry, *by_instance)
         times = [r.not_before for r in retries if r is not None and time < r.not_before < float("inf")]
         if self.pace is not None and self.pace.waited and time < self.pace.until:
             times.append(self.pace.until)

@@ -32,7 +32,7 @@ SERVING: Final = (
         brings_back="a network that gets a router keeps its proxy until the agent is started again",
         edits=edit(
             _NETWORK,
-            'return _stop_proxy(state, record, "the network needs no metadata proxy")',
+            'return _stop_proxy(state, record, "the network needs no metadata proxy", now)',
             "return []",
         ),
         killer=f"{_PROXIES}::test_a_router_port_that_comes_or_goes_stops_or_starts_the_proxy",
@@ -44,8 +44,8 @@ SERVING: Final = (
         brings_back="whether a deleted network had a proxy is asked of what is left of it: nothing, so it stays",
         edits=edit(
             _NETWORK,
-            "actions: list[Action] = _stop_proxy(state, record, reason)",
-            "actions: list[Action] = _stop_proxy(state, record, reason) if record.desired is not None else []",
+            "actions: list[Action] = _stop_proxy(state, record, reason, now)",
+            "actions: list[Action] = _stop_proxy(state, record, reason, now) if record.desired is not None else []",
         ),
         killer=f"{_PROXIES}::test_a_deleted_network_takes_its_proxy_along",
     ),
@@ -143,9 +143,9 @@ SERVING: Final = (
         brings_back="when one segment's instance goes, the namespace goes, under the other segments",
         edits=edit(
             _NETWORK,
-            "return Needs([*_stop_proxy_of(state, record, actions), *actions])",
+            "return Needs([*_stop_proxy_of(state, record, actions, now), *actions])",
             'gone = _remove_namespace(record, "its segment is gone")\n'
-            "        return Needs([*_stop_proxy_of(state, record, actions), *actions, *gone])",
+            "        return Needs([*_stop_proxy_of(state, record, actions, now), *actions, *gone])",
         ),
         killer=f"{_MUSEUM}::TestSegments::test_a_segment_that_goes_takes_nothing_of_the_others_along",
     ),

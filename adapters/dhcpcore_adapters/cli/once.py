@@ -190,6 +190,7 @@ class Once:
                 continue
             retries = [
                 record.need_retry,
+                record.proxy_retry,
                 record.retry,
                 *record.claim_retry.values(),
                 *record.release_retry.values(),

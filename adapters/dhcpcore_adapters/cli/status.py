@@ -170,9 +170,12 @@ def pending_lines(pending: Sequence[Document]) -> Iterator[str]:
         if one["what"] == "reload":
             yield f"{one['network']}: a reload {_ahead(one['retry']['in_seconds'])}: {one['retry']['reason']}"
             continue
-        what = {"claim": "a DHCP port", "host": "work on the host", "leases": "a release of leases"}.get(
-            one["what"], f"a {one['what']}"
-        )
+        what = {
+            "claim": "a DHCP port",
+            "host": "work on the host",
+            "leases": "a release of leases",
+            "proxy": "a metadata proxy",
+        }.get(one["what"], f"a {one['what']}")
         reasons = f" ({', '.join(one['reasons'])})" if one["reasons"] else ""
         yield f"{one['network']}{segment}: {what}{reasons}{_again(one['retry'])}"
 

@@ -143,6 +143,7 @@ class World:
             and not record.observe
             and not record.claim_retry
             and not record.release_retry
+            and record.proxy_retry is None
             and len(record.served) == 1
             and all(served.alive and served.deaths == 0 for served in record.served.values())
             and not state.in_flight
