@@ -30,6 +30,17 @@ def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
     AgentLock(path).close()
 
 
+@pytest.mark.parametrize("left", [None, 0o644])
+def test_nobody_else_can_hold_it(tmp_path: Path, left: int | None) -> None:
+    """A lock is taken by whoever can read the file (flock(2)): another user could keep the agent from starting."""
+    path = tmp_path / "dhcpcore.lock"
+    if left is not None:
+        path.touch()
+        path.chmod(left)
+    AgentLock(str(path)).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("what", ["link", "dangling", "fifo", "directory"])
 def test_what_is_no_file_is_not_written_through(tmp_path: Path, what: str) -> None:
     """The state path may be another user's: what he puts there must not lead an agent that is root elsewhere."""

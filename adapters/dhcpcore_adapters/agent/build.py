@@ -5,7 +5,7 @@ The one place that names them all; a composition of your own is as short (see `e
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 from dhcpcore import DnsmasqCapabilities, HostCapabilities, Settings
 from dhcpcore.contracts import Reporter
@@ -56,11 +56,19 @@ def build_adapters(
     )
 
 
+def speaks_ipv6(setting: Path = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")) -> bool:
+    """Whether the kernel has IPv6, and it is not switched off for new devices."""
+    try:
+        return setting.read_text().strip() == "0"
+    except OSError:
+        return False
+
+
 def host_capabilities(dnsmasq: DnsmasqCapabilities, driver: InterfaceDriver) -> HostCapabilities:
     """What this host can do."""
     return HostCapabilities(
         dnsmasq=dnsmasq,
-        ipv6_enabled=os.path.exists("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
+        ipv6_enabled=speaks_ipv6(),
         bridged=bool(getattr(driver, "bridged", True)),
         use_gateway_ips=driver.use_gateway_ips,
     )

@@ -60,7 +60,7 @@ class AgentLock:
 def _open(path: str) -> int:
     """A descriptor of a file, and of nothing else: the directory may be another user's, who could lead us elsewhere."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a symbolic link; remove it", path) from None
@@ -68,6 +68,8 @@ def _open(path: str) -> int:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no file; remove it", path)
+    with contextlib.suppress(OSError):  # it is another user's, or its file system has no modes
+        os.fchmod(descriptor, 0o600)  # whoever can read it could hold the lock
     return descriptor
 
 
