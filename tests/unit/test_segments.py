@@ -46,6 +46,33 @@ class TestSegments:
         script.settle()
         assert {key.directory for key in script.record().served} == {"7/net", "None/net"}
 
+    def test_a_port_that_was_claimed_for_a_segment_and_is_not_wanted_any_more_is_given_back(self) -> None:
+        """Nobody serves on it, and it would keep an address as long as the network is served elsewhere."""
+        script = Script()
+        segments = (Segment(id="seg-a", segmentation_id=7), Segment(id="seg-b", segmentation_id=8))
+        a, b = (subnet(number=number, segment_id=segment.id) for number, segment in enumerate(segments))
+        own = script.own_port(id="net-dhcp0", device_id=script.settings.dhcp_device_id("net", "7"))
+        script.server["net"] = network(segments=segments, subnets=(a,), ports=(own,))
+        script.settle()
+        script.change(subnets=(a, b))
+        script.tell(events.SubnetCreated(subnet=b))
+        script.succeed(*script.start())
+        claim, *others = sorted(script.start(), key=lambda action: action.kind != "create_dhcp_port")
+        assert isinstance(claim, actions.CreateDhcpPort)
+        script.succeed(*others)
+        off = evolve(b, enable_dhcp=False)
+        script.change(subnets=(a, off))
+        script.tell(events.SubnetUpdated(subnet=off))
+        script.succeed(*script.start())  # the fetch is answered before the claim is
+        script.succeed(claim)
+        script.history.clear()
+        script.settle()
+        assert [action.device_id for action in script.history if isinstance(action, actions.ReleaseDhcpPort)] == [
+            script.settings.dhcp_device_id("net", "8")
+        ]
+        assert {key.directory for key in script.record().served} == {"7/net"}
+        assert not script.record().owed
+
     def test_one_segment_going_leaves_the_other_and_the_namespace(self) -> None:
         """L1, and Launchpad 2051729: the namespace went under another segment."""
         script = Script()
