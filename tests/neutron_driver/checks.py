@@ -1,5 +1,7 @@
 """What the driver keeps to inside Neutron's agent; each check is one law. Run as a program: one line of JSON for each.
 
+Those of `trouble` are run with them.
+
     python -m neutron_driver.checks FOLDER
 
 Each runs in a process of its own, forked from one that has imported Neutron, and leaves nothing to the next: as process
@@ -16,30 +18,20 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from neutron.agent.linux import dhcp
 
 from dhcpcore import InstanceKey
 from dhcpcore_adapters.neutron_driver import Dnsmasq
 from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
-from neutron_driver.stock_site import CONF, OURS, STOCKS, Site, an_id, namespaces, until
+from neutron_driver import trouble
+from neutron_driver.stock_site import CONF, OURS, SEGMENT, STOCKS, Site, an_id, hosts_line, namespaces, until
 
 SECONDS: Final = 120.0
-SEGMENT: Final = {
-    "id": an_id("segment"),
-    "segmentation_id": 7,
-    "network_type": "vlan",
-    "physical_network": "p",
-    "hosts": [],
-}
-
-
-def hosts_line(port: dict[str, Any]) -> str:
-    address = port["fixed_ips"][0]["ip_address"]
-    return f"{port['mac_address']},host-{address.replace('.', '-')}.openstacklocal,{address}\n"
 
 
 def check_a_first_sync_serves_everything(site: Site) -> None:
@@ -336,12 +328,17 @@ def check_metadata_is_for_isolated_networks(site: Site) -> None:
     assert Dnsmasq.should_enable_metadata(CONF, routed) is False
 
 
+ALL: Final[dict[str, Callable[[Site], None]]] = {
+    name: check for name, check in [*globals().items(), *vars(trouble).items()] if name.startswith("check_")
+}
+
+
 def run_one(folder: Path, name: str) -> None:
     """In a process of its own; the line that tells of it is the last thing it does."""
     failure = None
     try:
         folder.mkdir()
-        globals()[name](Site(folder))
+        ALL[name](Site(folder))
     except BaseException:
         failure = traceback.format_exc()
     print(json.dumps({"check": name, "failure": failure}), flush=True)
@@ -362,7 +359,7 @@ def clear() -> None:
 
 
 def main(folder: Path) -> int:
-    for name in [name for name in globals() if name.startswith("check_")]:
+    for name in ALL:
         pid = os.fork()
         if not pid:
             run_one(folder / name, name)

@@ -19,6 +19,7 @@ from neutron.agent.dhcp import agent as dhcp_agent
 from neutron.agent.dhcp_agent import register_options
 from neutron.agent.linux import dhcp, interface, ip_lib
 from oslo_config import cfg
+from oslo_messaging import MessagingTimeout
 
 OURS: Final = "dhcpcore_adapters.neutron_driver.Dnsmasq"
 STOCKS: Final = "neutron.agent.linux.dhcp.Dnsmasq"
@@ -28,6 +29,20 @@ HOST: Final = "host-1"
 
 def an_id(name: str) -> str:
     return str(uuid5(NAMESPACE_DNS, name))
+
+
+SEGMENT: Final = {
+    "id": an_id("segment"),
+    "segmentation_id": 7,
+    "network_type": "vlan",
+    "physical_network": "p",
+    "hosts": [],
+}
+
+
+def hosts_line(port: dict[str, Any]) -> str:
+    address = port["fixed_ips"][0]["ip_address"]
+    return f"{port['mac_address']},host-{address.replace('.', '-')}.openstacklocal,{address}\n"
 
 
 class VethDriver(interface.LinuxInterfaceDriver):
@@ -69,9 +84,14 @@ class VethDriver(interface.LinuxInterfaceDriver):
 
 
 class Server:
-    """The plugin, as the agent calls it; `networks` are as they go over the wire."""
+    """The plugin, as the agent calls it; `networks` are as they go over the wire.
+
+    Attributes:
+        fails: whether it answers no question about networks in time.
+    """
 
     def __init__(self) -> None:
+        self.fails = False
         self.networks: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
 
@@ -127,14 +147,19 @@ class Server:
         network["ports"].append(port)
         return port
 
+    def _asked(self, what: str) -> None:
+        self.calls.append(what)
+        if self.fails:
+            raise MessagingTimeout(f"no answer to {what}")
+
     # -- what the agent calls
 
     def get_active_networks_info(self, **_: Any) -> list[Any]:
-        self.calls.append("get_active_networks_info")
+        self._asked("get_active_networks_info")
         return [dhcp.NetModel(network) for network in self.networks.values()]
 
     def get_network_info(self, network_id: str) -> Any:
-        self.calls.append("get_network_info")
+        self._asked("get_network_info")
         network = self.networks.get(network_id)
         return dhcp.NetModel(network) if network else None
 

@@ -22,7 +22,8 @@ ROOT: Final = HERE.parents[1]
 PYTHON: Final = Path(os.environ.get("DHCPCORE_STOCK_PYTHON") or ROOT / ".venv-stock/bin/python")
 CHECKS: Final = [
     node.name
-    for node in ast.parse((HERE / "checks.py").read_text(encoding="utf-8")).body
+    for name in ("checks.py", "trouble.py")
+    for node in ast.parse((HERE / name).read_text(encoding="utf-8")).body
     if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
 ]
 

@@ -18,6 +18,7 @@ from oslo_utils import netutils, uuidutils
 
 from dhcpcore import (
     Action,
+    AdapterError,
     DhcpCoreError,
     HostCapabilities,
     Lease,
@@ -33,7 +34,7 @@ from dhcpcore_adapters.files import DiskFileStore
 from dhcpcore_adapters.neutron_driver.decide import Instance, needed
 from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
 from dhcpcore_adapters.neutron_driver.installed import installed_dnsmasq
-from dhcpcore_adapters.neutron_driver.translate import at, key_of, network_of, settings_of
+from dhcpcore_adapters.neutron_driver.translate import at, is_known, key_of, network_of, settings_of
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -96,7 +97,9 @@ class Dnsmasq(dhcp.Dnsmasq):
 
     def reload_allocations(self) -> None:
         """Serve the network's ports as they are now."""
-        if not self._enable_dhcp():
+        if not is_known(self.network):
+            self._ask()
+        elif not self._enable_dhcp():
             self.disable()
         elif self.interface_name:
             self._act()
@@ -116,15 +119,33 @@ class Dnsmasq(dhcp.Dnsmasq):
             self._destroy_namespace_and_port()
             self._remove_config_files()
 
+    def clean_devices(self) -> None:
+        """Unplug what belongs to no port; of a network whose ports are not known that cannot be told."""
+        if is_known(self.network):
+            super().clean_devices()
+
     # -- how ----------------------------------------------------------------------------------------------------------
 
+    def _ask(self) -> None:
+        """What to do for a port of a network of which the agent has no more than the id.
+
+        It holds such a one, with neither subnets nor ports, for whatever its host served before it started, until it
+        has enabled it.  Nothing is undone on its account: of that only the server's answer tells.
+
+        Raises:
+            AdapterError: it is to be served, so the agent asks for it again and enables it.
+        """
+        network = self.device_manager.plugin.get_network_info(self.network.id)
+        if network is None:
+            return  # the agent is told of that too
+        if not any(subnet.enable_dhcp for subnet in network.subnets):
+            self.disable()
+            return
+        self._read(network)
+        raise AdapterError(f"network {self.network.id} is not enabled since the agent's start; it is fetched anew")
+
     def _act(self) -> None:
-        try:
-            instance = self._instance()
-        except PayloadError as error:
-            # Asking again would bring the same; the next notification may not.
-            LOG.error("Network %(id)s cannot be served: %(error)s", {"id": self.network.id, "error": error})
-            raise exceptions.Conflict() from None
+        instance = self._instance(self._read(self.network))
         action = needed(instance, self._files, self._processes.running())
         if isinstance(action, ApplyAction):
             self._tell(action)
@@ -136,9 +157,16 @@ class Dnsmasq(dhcp.Dnsmasq):
             return
         self._watch(action)
 
-    def _instance(self) -> Instance:
+    def _read(self, model: Any) -> Network:
+        try:
+            return network_of(model)
+        except PayloadError as error:
+            # Asking again would bring the same; the next notification may not.
+            LOG.error("Network %(id)s cannot be served: %(error)s", {"id": model.id, "error": error})
+            raise exceptions.Conflict() from None
+
+    def _instance(self, network: Network) -> Instance:
         driver = self.device_manager.driver
-        network = network_of(self.network)
         return Instance(
             key=self._key,
             network=network,

@@ -52,6 +52,15 @@ def network_of(model: Any) -> Network:
     return parse_network(_plain(model))
 
 
+def is_known(model: Any) -> bool:
+    """Whether a network of the agent's came from the server, rather than from the name of a directory.
+
+    The server says of every network whether it is up, which the agent reads before it enables one; what the agent makes
+    itself, at its start, has an id and empty lists.
+    """
+    return "admin_state_up" in model
+
+
 def key_of(model: Any, segment: Any) -> InstanceKey:
     """The instance that serves a network, or one of its segments; a flat segment's is named ``None``."""
     segmentation = None if segment is None else str(segment.segmentation_id)
