@@ -267,6 +267,11 @@ class Site:
         except OSError:
             return False
 
+    def is_watched(self, network: dict[str, Any]) -> bool:
+        """Whether Neutron's monitor would start its dnsmasq anew where it dies."""
+        watched = self.agent._process_monitor._monitored_processes
+        return (network["id"], dhcp.DNSMASQ_SERVICE_NAME) in watched
+
     def argv(self, network: dict[str, Any]) -> list[str]:
         return Path(f"/proc/{self.pid(network)}/cmdline").read_text().split("\0")[:-1]
 

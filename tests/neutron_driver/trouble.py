@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from typing import Any
+
 from neutron.agent.linux import ip_lib
 
-from neutron_driver.stock_site import SEGMENT, Site, an_id, hosts_line, namespaces
+from dhcpcore import AdapterError
+from dhcpcore_adapters.neutron_driver import Dnsmasq
+from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
+from neutron_driver.stock_site import SEGMENT, Site, VethDriver, an_id, hosts_line, namespaces, until
 
 
 def check_a_network_not_known_yet_is_left_alone(site: Site) -> None:
@@ -76,3 +83,63 @@ def check_dhcp_turned_off_while_the_agent_was_away(site: Site) -> None:
     assert not site.runs(pid)
     assert not site.directory(network).exists()
     assert namespaces() == []
+
+
+def check_a_lease_that_cannot_be_released_holds_nothing_up(site: Site) -> None:
+    """Law: Neutron's code warns of a release that fails; what is new is served, dnsmasq watched, no resync asked."""
+    network = site.server.network("net", ports=2)
+    agent = site.start()
+    pid, gone = site.pid(network), network["ports"].pop(1)
+    address = gone["fixed_ips"][0]["ip_address"]
+    Dnsmasq._release_lease = lambda *_, **__: None  # as it ends where dhcp_release fails
+    agent.port_delete_end(None, {"port_id": gone["id"], "network_id": network["id"], "fixed_ips": gone["fixed_ips"]})
+    agent._process_resource_update()
+    assert hosts_line(gone) not in site.read(network, "host")
+    for _ in range(2):
+        assert f" {address} " in site.read(network, "leases")
+        assert not agent.needs_resync_reasons
+        assert site.is_watched(network)
+        assert site.pid(network) == pid
+        agent = site.start()
+    del Dnsmasq._release_lease  # Neutron's is back
+    agent.sync_state([network["id"]])
+    assert f" {address} " not in site.read(network, "leases")
+
+
+def check_what_runs_is_watched_whatever_failed(site: Site) -> None:
+    """Law: where dnsmasq runs after a failure it is brought back when it dies; where none runs, none is started."""
+    network = site.server.network("net")
+    site.start()
+    pid, argv = site.pid(network), site.argv(network)
+    # No signal: a new port's reload.
+    reload_dnsmasq = NeutronProcesses.reload_dnsmasq
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AdapterError("it fails")
+
+    NeutronProcesses.reload_dnsmasq = fail  # type: ignore[method-assign]
+    site.server.port(network)
+    agent = site.start()
+    assert agent.needs_resync_reasons[network["id"]] == ["it fails"]
+    assert site.is_watched(network)
+    NeutronProcesses.reload_dnsmasq = reload_dnsmasq  # type: ignore[method-assign]
+    # No device: before the core is asked anything.
+    VethDriver.init_l3 = fail
+    agent = site.start()
+    assert agent.needs_resync_reasons[network["id"]] == ["it fails"]
+    assert site.is_watched(network)
+    del VethDriver.init_l3
+    # Nothing that can be read: that is no failure for the agent.
+    network["ports"][0]["mac_address"] = "zz"
+    agent = site.start()
+    assert not agent.needs_resync_reasons
+    assert site.pid(network) == pid
+    os.kill(pid, signal.SIGKILL)
+    until("another runs", lambda: (site.directory(network) / "pid").exists() and site.pid(network) != pid)
+    until("it has started", lambda: site.argv(network) == argv)
+    # A start that fails.
+    network["ports"][0]["mac_address"] = "fa:16:3e:00:00:0a"
+    network["mtu"] = 1400
+    (site.folder / "dnsmasq.conf").write_text("no-such-option\n")
+    site.start()
+    assert not site.is_watched(network)

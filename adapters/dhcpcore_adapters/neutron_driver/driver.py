@@ -9,6 +9,8 @@ whose answer may be: nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from neutron.agent.linux import dhcp, ip_lib
@@ -17,7 +19,6 @@ from oslo_log import log as logging
 from oslo_utils import netutils, uuidutils
 
 from dhcpcore import (
-    Action,
     AdapterError,
     DhcpCoreError,
     HostCapabilities,
@@ -28,7 +29,8 @@ from dhcpcore import (
     Settings,
     wants_metadata_proxy,
 )
-from dhcpcore.actions import ApplyAction
+from dhcpcore.actions import ApplyAction, ReleaseLeases
+from dhcpcore.events import LeasesLeft
 from dhcpcore.recipes import Call, follow, recipe
 from dhcpcore_adapters.files import DiskFileStore
 from dhcpcore_adapters.neutron_driver.decide import Instance, needed
@@ -87,8 +89,9 @@ class Dnsmasq(dhcp.Dnsmasq):
             if self.active:
                 self.disable(retain_port=True)
             return
-        name = self.device_manager.setup(self.network, self.segment)
-        self._act()
+        with self._watched():
+            name = self.device_manager.setup(self.network, self.segment)
+            self._act()
         self._add_running_interface(name, self.network.id)
 
     def restart(self) -> None:
@@ -102,7 +105,8 @@ class Dnsmasq(dhcp.Dnsmasq):
         elif not self._enable_dhcp():
             self.disable()
         elif self.interface_name:
-            self._act()
+            with self._watched():
+                self._act()
             self.device_manager.update(self.network, self.interface_name)
         else:
             LOG.debug("Network %s has no device here, nothing is reloaded", self.network.id)
@@ -151,11 +155,21 @@ class Dnsmasq(dhcp.Dnsmasq):
             self._tell(action)
             # As Neutron does it: its monitor would take one that is stopped to be started anew for dead.
             self._unwatch()
-            follow(recipe(action, instance.settings), self._make)
+            self._carry_out(action, instance)
+            self._watch(action.spec.argv)
         elif action is not None:
             self.disable(retain_port=True)
-            return
-        self._watch(action)
+
+    def _carry_out(self, action: ApplyAction, instance: Instance) -> None:
+        """A lease that is not released is no failure, as with Neutron: the agent would resync for it, for ever."""
+        try:
+            result = follow(recipe(action, instance.settings), self._make)
+        except AdapterError as error:
+            if not isinstance(action, ReleaseLeases):
+                raise
+            result = LeasesLeft(reason=str(error))
+        if isinstance(result, LeasesLeft):
+            LOG.warning("%(reason)s; tried again at the network's next event", {"reason": result.reason})
 
     def _read(self, model: Any) -> Network:
         try:
@@ -200,11 +214,18 @@ class Dnsmasq(dhcp.Dnsmasq):
     def _unwatch(self) -> None:
         self.process_monitor.unregister(self._get_process_uuid(), dhcp.DNSMASQ_SERVICE_NAME)
 
-    def _watch(self, action: Action | None) -> None:
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Whatever comes of what is done meanwhile, dnsmasq is watched where it runs then."""
+        try:
+            yield
+        finally:
+            if (running := self._processes.running()) is not None:
+                self._watch(running.argv)
+
+    def _watch(self, argv: Sequence[str]) -> None:
         """Have Neutron's monitor look after it, and start it with the same command line where it dies."""
-        running = self._processes.running()
-        argv = list(action.spec.argv) if isinstance(action, ApplyAction) else list(running.argv if running else ())
-        manager = self._get_process_manager(lambda _: argv)
+        manager = self._get_process_manager(lambda _: list(argv))
         self.process_monitor.register(
             uuid=manager.uuid, service_name=dhcp.DNSMASQ_SERVICE_NAME, monitored_process=manager
         )
