@@ -12,7 +12,7 @@ from neutron.agent.linux import ip_lib
 from dhcpcore import AdapterError
 from dhcpcore_adapters.neutron_driver import Dnsmasq
 from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
-from neutron_driver.stock_site import SEGMENT, Site, VethDriver, an_id, hosts_line, namespaces, until
+from neutron_driver.stock_site import CONF, SEGMENT, STOCKS, Site, VethDriver, an_id, hosts_line, namespaces, until
 
 
 def check_a_network_not_known_yet_is_left_alone(site: Site) -> None:
@@ -143,3 +143,36 @@ def check_what_runs_is_watched_whatever_failed(site: Site) -> None:
     (site.folder / "dnsmasq.conf").write_text("no-such-option\n")
     site.start()
     assert not site.is_watched(network)
+
+
+def check_a_log_directory_that_cannot_be_made_stops_nobody(site: Site) -> None:
+    """Law: dnsmasq serves without its log, as with Neutron's driver; with it as soon as the directory can be made."""
+    network, place = site.server.network("net"), site.folder / "log"
+    place.touch()  # nothing can be made below a file
+    CONF.set_override("dnsmasq_base_log_dir", str(place))
+    site.start(STOCKS)
+    pid = site.pid(network)
+    assert "--log-dhcp" not in site.argv(network)
+    for _ in range(2):
+        agent = site.start()
+        assert not agent.needs_resync_reasons
+        assert site.pid(network) == pid
+    place.unlink()
+    agent = site.start()
+    assert "--log-dhcp" in site.argv(network)
+    assert (place / network["id"] / "dhcp_dns_log").exists()
+    pid = site.pid(network)
+    # It is lost while dnsmasq runs, which is told to start anew.
+    (place / network["id"] / "dhcp_dns_log").unlink()
+    (place / network["id"]).rmdir()
+    (place / network["id"]).touch()
+    network["mtu"] = 1400
+    agent.network_update_end(None, {"network": {"id": network["id"], "admin_state_up": True}})
+    agent._process_resource_update()
+    assert not agent.needs_resync_reasons
+    assert site.pid(network) != pid
+    assert "--dhcp-option-force=option:mtu,1400" in site.argv(network)
+    assert "--log-dhcp" not in site.argv(network)
+    pid, before = site.pid(network), site.written()
+    site.start()
+    assert (site.pid(network), site.written()) == (pid, before)

@@ -34,7 +34,7 @@ from dhcpcore.events import LeasesLeft
 from dhcpcore.recipes import Call, follow, recipe
 from dhcpcore_adapters.files import DiskFileStore
 from dhcpcore_adapters.neutron_driver.decide import Instance, needed
-from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses
+from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses, with_log_directory
 from dhcpcore_adapters.neutron_driver.installed import installed_dnsmasq
 from dhcpcore_adapters.neutron_driver.translate import at, is_known, key_of, network_of, settings_of
 
@@ -181,11 +181,12 @@ class Dnsmasq(dhcp.Dnsmasq):
 
     def _instance(self, network: Network) -> Instance:
         driver = self.device_manager.driver
+        settings = with_log_directory(settings_of(self.conf, driver), network.id)
         return Instance(
             key=self._key,
             network=network,
             port=self._own_port(network),
-            settings=at(settings_of(self.conf, driver), self.confs_dir),
+            settings=at(settings, self.confs_dir),
             capabilities=HostCapabilities(
                 dnsmasq=installed_dnsmasq(),
                 ipv6_enabled=netutils.is_ipv6_enabled(),

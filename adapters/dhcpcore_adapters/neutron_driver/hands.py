@@ -12,18 +12,42 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from attrs import evolve
 from neutron.agent.linux import dhcp, external_process
 from neutron_lib.exceptions import ProcessExecutionError
+from oslo_log import log as logging
 
-from dhcpcore import AdapterError, InstanceKey, InstanceSpec, Lease, ObservedProcess, parse_leases
+from dhcpcore import AdapterError, InstanceKey, InstanceSpec, Lease, ObservedProcess, Settings, parse_leases
 from dhcpcore.contracts import FileStore
 from dhcpcore_adapters.process import barrier, proc
 from dhcpcore_adapters.process.namespaces import NamedNamespaces, namespace_of_process
+
+LOG: Final = logging.getLogger(__name__)
 
 Release = Callable[[Lease], None]
 
 _RELOAD_SECONDS: Final = 120.0
 _RELEASE_SECONDS: Final = 0.3
+
+
+def with_log_directory(settings: Settings, network_id: str) -> Settings:
+    """`settings`, without dnsmasq's log where a network's directory for it cannot be made: it would not start with it.
+
+    To be asked before the core is, so that it wants the command line that dnsmasq can be started with, as Neutron does.
+    """
+    if settings.dnsmasq_log_dir is None:
+        return settings
+    directory = os.path.join(settings.dnsmasq_log_dir, network_id)
+    try:
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+    except OSError as error:
+        LOG.warning(
+            "dnsmasq of network %(id)s has no log: %(directory)s cannot be made: %(error)s; correct "
+            "dnsmasq_base_log_dir, or let the agent write there",
+            {"id": network_id, "directory": directory, "error": error.strerror},
+        )
+        return evolve(settings, dnsmasq_base_log_dir=None)
+    return settings
 
 
 class NeutronProcesses:
@@ -73,10 +97,6 @@ class NeutronProcesses:
 
     def start_dnsmasq(self, spec: InstanceSpec) -> int:
         """Start it in its namespace; it serves when this returns."""
-        for argument in spec.argv:
-            option, _, path = argument.partition("=")
-            if option == "--log-facility" and path.startswith("/"):
-                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         manager = self._manager(lambda _: list(spec.argv))
         try:
             manager.enable(ensure_active=True)
