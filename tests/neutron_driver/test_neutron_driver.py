@@ -38,8 +38,9 @@ def test_every_check_holds(tmp_path: Path) -> None:
         pytest.skip(f"there is no {PYTHON}: make one with .ci/stock")
     if (why := hosts.missing()) is not None:
         pytest.skip(why)
-    if found("dhcp_release") is None:
-        pytest.skip("there is no dhcp_release here, which Neutron's agent needs: apt-get install dnsmasq-utils")
+    for tool, package in ("dhcp_release", "dnsmasq-utils"), ("haproxy", "haproxy"):
+        if found(tool) is None:
+            pytest.skip(f"there is no {tool} here, which Neutron's agent needs: apt-get install {package}")
     # Of what our packages need Neutron's environment has all but this one; it has no dependencies of its own.
     spec = importlib.util.find_spec("immutables")
     assert spec is not None

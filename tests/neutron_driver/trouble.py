@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from neutron.agent.linux import ip_lib
+from neutron.agent.linux import external_process, ip_lib
 
 from dhcpcore import AdapterError
 from dhcpcore_adapters.neutron_driver import Dnsmasq
@@ -49,6 +49,35 @@ def check_a_network_not_known_yet_is_left_alone(site: Site) -> None:
     agent.sync_state(list(agent.needs_resync_reasons))
     for network, segment in (plain, ""), (routed, "7"):
         assert hosts_line(network["ports"][-1]) in (site.directory(network, segment) / "host").read_text()
+
+
+def check_a_network_not_known_yet_keeps_its_metadata_proxy(site: Site) -> None:
+    """Law: where one runs it is wanted until the server has told of the network; it ends with the network."""
+    CONF.set_override("force_metadata", True)
+    network = site.server.network("net")
+    site.start()
+    proxy = external_process.ProcessManager(CONF, network["id"], service="haproxy")
+    assert proxy.active
+    site.server.fails = True
+    agent = site.start()
+    agent.port_create_end(None, {"port": site.server.port(network)})
+    agent._process_resource_update()
+    assert proxy.active
+    site.server.fails = False
+    network["subnets"][0]["enable_dhcp"] = False
+    agent.port_create_end(None, {"port": site.server.port(network)})
+    agent._process_resource_update()
+    assert not proxy.active
+    assert namespaces() == []
+    # Where none runs none is started.
+    network["subnets"][0]["enable_dhcp"] = True
+    CONF.set_override("force_metadata", False)
+    site.start()
+    site.server.fails = True
+    agent = site.start()
+    agent.port_create_end(None, {"port": site.server.port(network)})
+    agent._process_resource_update()
+    assert not proxy.active
 
 
 def check_a_start_that_fails_keeps_what_is_there(site: Site) -> None:

@@ -34,7 +34,7 @@ from dhcpcore.events import LeasesLeft
 from dhcpcore.recipes import Call, follow, recipe
 from dhcpcore_adapters.files import DiskFileStore
 from dhcpcore_adapters.neutron_driver.decide import Instance, needed
-from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses, with_log_directory
+from dhcpcore_adapters.neutron_driver.hands import NeutronProcesses, has_proxy, with_log_directory
 from dhcpcore_adapters.neutron_driver.installed import installed_dnsmasq
 from dhcpcore_adapters.neutron_driver.translate import at, is_known, key_of, network_of, settings_of
 
@@ -74,7 +74,9 @@ class Dnsmasq(dhcp.Dnsmasq):
 
     @classmethod
     def should_enable_metadata(cls, conf: Any, network: Any) -> bool:
-        """Whether the network needs a metadata proxy."""
+        """Whether the network needs a metadata proxy; one that is not known yet keeps the one that it has."""
+        if not is_known(network):
+            return has_proxy(conf, network)
         try:
             return wants_metadata_proxy(network_of(network), Settings.from_mapping(_metadata_options(conf)))
         except DhcpCoreError as error:

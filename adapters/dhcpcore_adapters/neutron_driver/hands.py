@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve
 from neutron.agent.linux import dhcp, external_process
+from neutron.agent.metadata.driver_base import HAPROXY_SERVICE
 from neutron_lib.exceptions import ProcessExecutionError
 from oslo_log import log as logging
 
@@ -28,6 +29,12 @@ Release = Callable[[Lease], None]
 
 _RELOAD_SECONDS: Final = 120.0
 _RELEASE_SECONDS: Final = 0.3
+
+
+def has_proxy(conf: Any, network: Any) -> bool:
+    """Whether a metadata proxy of Neutron's runs for a network that is still here: that has its namespace."""
+    manager = external_process.ProcessManager(conf, network.id, service=HAPROXY_SERVICE)
+    return bool(manager.active) and NamedNamespaces().identity(network.namespace) is not None
 
 
 def with_log_directory(settings: Settings, network_id: str) -> Settings:
