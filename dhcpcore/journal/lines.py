@@ -96,7 +96,11 @@ class Planned:
 
 @frozen(kw_only=True)
 class Outcome:
-    """What came of an action of a plan that is told before; `reason` None where it succeeded."""
+    """What came of an action of a plan that is told before; `reason` None where it succeeded.
+
+    Attributes:
+        seconds: as in `ActionSucceeded`; None also in journals of versions that did not write it.
+    """
 
     plan: int
     action: int
@@ -106,6 +110,7 @@ class Outcome:
     reason: str | None = None
     fault: Fault = "error"
     retryable: bool = True
+    seconds: float | None = None
 
 
 @frozen(kw_only=True)

@@ -176,8 +176,14 @@ class _Player:
             said = f"the outcome of action {recorded.action} of plan {recorded.plan}, which was not asked for here"
             return None, (said,)
         if recorded.reason is None:
-            result, jitter = recorded.result, recorded.jitter
-            return ActionSucceeded(action=action, result=result, jitter=jitter, at=recorded.at), ()
+            succeeded = ActionSucceeded(
+                action=action,
+                result=recorded.result,
+                jitter=recorded.jitter,
+                seconds=recorded.seconds,
+                at=recorded.at,
+            )
+            return succeeded, ()
         failed = ActionFailed(
             action=action,
             reason=recorded.reason,

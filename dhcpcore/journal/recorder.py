@@ -129,4 +129,11 @@ def _outcome(event: ActionSucceeded | ActionFailed, known: UnderWay) -> Outcome:
             fault=event.fault,
             retryable=event.retryable,
         )
-    return Outcome(plan=known.plan, action=known.action, at=event.at, jitter=event.jitter, result=event.result)
+    return Outcome(
+        plan=known.plan,
+        action=known.action,
+        at=event.at,
+        jitter=event.jitter,
+        result=event.result,
+        seconds=event.seconds,
+    )

@@ -135,6 +135,42 @@ class TestReplay:
         assert isinstance(failed, events.ActionFailed)
         assert (failed.reason, failed.jitter, failed.action) == ("disk full", 0.5, reload)
 
+    def test_how_long_an_action_took_is_known_again(self) -> None:
+        """It is not what lies between plan and outcome where the action waited for its turn; paces follow from it."""
+        script = RecordedScript(network())
+        script.settle()
+        script.now = 10.0
+        for number in range(1, 13):
+            script.tell(events.PortCreated(port=port(number)))
+            for action in script.start():
+                if isinstance(action, actions.ReloadInstance):
+                    script.tell(events.PortCreated(port=port(number + 100)))
+                    script.now += 0.5
+                    script.tell(events.ActionSucceeded(action=action, seconds=0.01))
+                else:
+                    script.succeed(action)
+            script.now += 0.05
+        pace = script.record().pace
+        assert pace is not None
+        assert pace.gap > 0
+        script.life.begin(script.state, script.now, why="continued")
+        steps = list(replay(script.life.lines))
+        assert [step.differences for step in steps if step.differences] == []
+        assert [step.after for step in steps] == script.life.states
+
+    def test_a_journal_of_a_version_that_did_not_write_it_is_read(self) -> None:
+        lines = served().life.lines
+        at = where(lines, "outcome")
+        told = events.ActionSucceeded(action=actions.FetchNetworks(), seconds=0.25)
+        assert decode_event(encode_event(told)) == told
+        assert "seconds" not in json.loads(lines[at])["outcome"]  # nobody measured
+        timed = changed(lines, at, lambda line: line["outcome"].update(seconds=0.25))
+        seconds = [
+            next(step.event.seconds for step in replay(each) if isinstance(step.event, events.ActionSucceeded))
+            for each in (lines, timed)
+        ]
+        assert seconds == [None, 0.25]
+
     def test_an_outcome_of_a_plan_before_the_checkpoint(self) -> None:
         """What runs is in the checkpoint, with the network that it was planned from."""
         script = served()
