@@ -276,7 +276,8 @@ Result = Network | Port | FetchedNetworks | InstanceStarted | LeasesLeft | Proxy
 #: What kind of fault an action met, where the difference matters.
 Fault = Literal[
     "error",  # anything else
-    "timeout",  # the outcome is not known
+    "timeout",  # nobody answered in time; the outcome is not known
+    "unreachable",  # nobody was asked, or the connection was lost; the outcome may not be known
     "network_not_found",  # the server does not know the network, or this agent does not host it
     "address_exhausted",  # no address left on a subnet (IpAddressGenerationFailure)
     "unsupported",  # the server has no such method

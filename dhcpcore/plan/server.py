@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
+from math import inf
 
 from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, ReportState
 from dhcpcore.model.spec import InstanceSpec
@@ -82,17 +83,23 @@ def plan_ready(state: AgentState, also: dict[str, ReadyPort], leaving: set[str],
         leaving: networks of which this very plan takes an instance away: their ports are not reported now.
     """
     ready = state.ready
-    if "notify_ready" in state.in_flight or (ready.retry is not None and ready.retry.not_before > now):
+    held_from = ready.held_from if ready.retry is not None and ready.retry.not_before > now else inf
+    if "notify_ready" in state.in_flight or held_from == 0:
         return []
+    queue = {port_id: port for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
     # One that was in a report that failed comes after all others, and with fewer: it may be what the server fails at.
     # Network by network, so that few are looked at after each report.
-    queue = {port_id: port for port_id, port in ready.queue.items() if port.network_id not in leaving} | also
-    if not queue:
-        return []
+    order = (
+        (port.failures, not port.urgent, port.network_id, port_id)
+        for port_id, port in queue.items()
+        if port.failures < held_from
+    )
     size = state.settings.ready_ports_batch
-    order = ((port.failures, not port.urgent, port.network_id, port_id) for port_id, port in queue.items())
     first = nsmallest(size, order)
-    batch = first[: max(1, size >> first[0][0])]
+    if not first:
+        return []
+    failures = first[0][0]
+    batch = [one for one in first[: max(1, size >> failures)] if one[0] == failures]
     return [NotifyReady(port_ids=tuple(port_id for *_, port_id in batch), reasons=("served",))]
 
 

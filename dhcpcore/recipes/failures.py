@@ -8,12 +8,13 @@ import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.errors import AdapterError, DhcpCoreError
 
-#: Remote exceptions, by the class name that an `AdapterError` of `ServerRpc` begins with.
+#: Remote exceptions, and those of a transport, by the class name that an `AdapterError` of `ServerRpc` begins with.
 _FAULTS: Mapping[str, events.Fault] = {
     "NetworkNotFound": "network_not_found",
     "IpAddressGenerationFailure": "address_exhausted",
     "MessagingTimeout": "timeout",
     "TimeoutError": "timeout",
+    "ConnectionError": "unreachable",
     "UnsupportedVersion": "unsupported",
     "AttributeError": "unsupported",
 }

@@ -68,11 +68,19 @@ class Heartbeat:
 
 @frozen(kw_only=True, slots=False)
 class Ready:
-    """Served ports that the server has not been told about, and those that it is being told about."""
+    """Served ports that the server has not been told about, and those that it is being told about.
+
+    Attributes:
+        retry: after a report that failed, when those that it keeps waiting may be reported.
+        held_from: with how many failures a port is one of those; 0: all are.
+        answered: whether the server has taken a report of others since then.
+    """
 
     queue: Map[str, ReadyPort] = Map()
     reporting: Map[str, ReadyPort] = Map()
     retry: Retry | None = None
+    held_from: int = 0
+    answered: bool = False
 
 
 @frozen(kw_only=True)

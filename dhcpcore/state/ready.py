@@ -10,12 +10,12 @@ from immutables import Map
 import dhcpcore.actions as actions
 import dhcpcore.events as events
 from dhcpcore.model.spec import InstanceView
-from dhcpcore.state.agent import AgentState, put, touch
+from dhcpcore.state.agent import AgentState, Ready, put, touch
 from dhcpcore.state.evolving import evolve
 from dhcpcore.state.records import NetworkRecord, ReadyPort, after_failure, unreported
 
-#: Failures that are counted of a port: by then it is reported alone.
-_MOST_FAILURES: Final = 12
+#: Nobody answered: that says less of the ports than of the server.
+_SILENT: Final = ("timeout", "unreachable")
 
 
 def report_started(state: AgentState, action: actions.NotifyReady) -> AgentState:
@@ -66,12 +66,17 @@ def ready_by_instance(state: AgentState, plan: actions.Plan) -> AgentState:
 
 def notified(state: AgentState, action: actions.NotifyReady, at: float) -> AgentState:
     """These ports were reported."""
-    reporting, networks = state.ready.reporting, set[str]()
+    ready, networks = state.ready, set[str]()
+    reporting = ready.reporting
+    if ready.retry is not None:
+        # What is new and went well says nothing of what was refused before: that keeps its pace.
+        waited = _failures(ready, action) >= ready.held_from
+        ready = evolve(ready, retry=None, held_from=0, answered=False) if waited else evolve(ready, answered=True)
     for port_id in action.port_ids:
         if port_id in reporting:
             networks.add(reporting[port_id].network_id)
             reporting = reporting.delete(port_id)
-    state = evolve(state, ready=evolve(state.ready, reporting=reporting, retry=None))
+    state = evolve(state, ready=evolve(ready, reporting=reporting))
     return _look_at_marks(state, networks, at)
 
 
@@ -164,8 +169,38 @@ def not_notified(state: AgentState, action: actions.NotifyReady, event: events.A
             ports = record.desired.ports if record.desired is not None and record.served else ()
             there[record.id] = {each.id for each in ports}
         if again and port_id in there[record.id] and port_id not in record.awaiting_ready:
-            failed = event.fault != "skipped"
-            queue = queue.set(port_id, evolve(port, failures=min(port.failures + failed, _MOST_FAILURES)))
-    retry = ready.retry if event.fault == "skipped" else after_failure(state.settings, ready.retry, event)
-    state = evolve(state, ready=evolve(ready, queue=queue, reporting=reporting, retry=retry))
+            queue = queue.set(port_id, evolve(port, failures=port.failures + (event.fault != "skipped")))
+    if event.fault != "skipped":
+        ready = _paced(state, _failures(ready, action), event)
+    state = evolve(state, ready=evolve(ready, queue=queue, reporting=reporting))
     return state if again else _look_at_marks(state, there, event.at)
+
+
+def _failures(ready: Ready, action: actions.NotifyReady) -> int:
+    """How often the ports of a report under way had failed before."""
+    ports = (ready.reporting.get(port_id) for port_id in action.port_ids)
+    return min((port.failures for port in ports if port is not None), default=0)
+
+
+def _paced(state: AgentState, failures: int, event: events.ActionFailed) -> Ready:
+    """Whom a failed report keeps waiting, and how long: those that had failed as often as its ports, or more often.
+
+    So a port that the server refuses for ever keeps none waiting that it does not, and however many it refuses, there
+    is at most one report for each number of failures before one waits.
+
+    Args:
+        failures: of the report's ports, before it.
+    """
+    ready, fewer = state.ready, failures < state.ready.held_from
+    held_from = failures
+    if event.fault in _SILENT and ready.retry is not None and not ready.answered:
+        # Nobody has answered since all had to wait, so they go on waiting: it need not be these ports.
+        held_from = min(failures, ready.held_from)
+    # Where the server answers, the long wait of those that it refuses says nothing of what fails for the first time.
+    before = None if fewer and ready.answered else ready.retry
+    return evolve(
+        ready,
+        retry=after_failure(state.settings, before, event),
+        held_from=held_from,
+        answered=ready.answered and not fewer,
+    )

@@ -123,7 +123,14 @@ def _outcome(c: Choices, flavour: Flavour, known: Sequence[Network], at: float) 
     )
     action, result = c.pick(pairs)
     if c.chance(25):
-        faults: tuple[events.Fault, ...] = ("error", "timeout", "network_not_found", "unsupported", "skipped")
+        faults: tuple[events.Fault, ...] = (
+            "error",
+            "timeout",
+            "unreachable",
+            "network_not_found",
+            "unsupported",
+            "skipped",
+        )
         return events.ActionFailed(
             at=at, action=action, reason="simulated", fault=c.pick(faults), retryable=not c.chance(20)
         )
