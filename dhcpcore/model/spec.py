@@ -126,7 +126,8 @@ class InstanceSpec:
     Attributes:
         argv: dnsmasq's command line, the program's name first.
         host, addn_hosts, opts: the texts of the files of those names.
-        initial_leases: leases file for a first start, without any IPv6 lease (those come from a previous file only).
+        leases_template: source of the user's own template of the leases file, None for ours.  That file is made when
+            the instance is started, of what the one before it left, and is never compared.
         directory: absolute path of the instance's files; process_tag: value of PROCESS_TAG in its environment.
         view: what it was rendered from; stale leases are told from its ports.
         lines: rendered lines to be reused by the next rendering; not part of the value.
@@ -142,6 +143,7 @@ class InstanceSpec:
     device: DeviceSpec
     view: InstanceView | None = field(default=None, eq=False, repr=False)
     warnings: tuple[Warning, ...] = field(default=(), eq=False)
+    leases_template: str | None = field(default=None, eq=False, repr=False)
     lines: Any = field(default=None, eq=False, repr=False)
 
 

@@ -15,7 +15,7 @@ from dhcpcore.actions import FORMAT_VERSION, Action, Plan
 from dhcpcore.model.spec import InstanceKey, InstanceSpec, MetadataProxySpec
 
 #: What a spec is rendered from and with, and nothing that anybody has to carry out.
-_LEFT_OUT: Final = frozenset({"view", "lines"})
+_LEFT_OUT: Final = frozenset({"view", "lines", "leases_template"})
 
 
 def plan_to_json(plan: Plan, *, full: bool = False) -> dict[str, Any]:

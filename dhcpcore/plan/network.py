@@ -334,6 +334,7 @@ def _proxy(
         network,
         settings=state.settings,
         bind_interface=_bind_interface(state, record, network, before),
+        templates=state.templates,
     )
     strays: list[Action] = [
         _stop(state, record, proxy, "another proxy serves the network")

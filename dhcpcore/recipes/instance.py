@@ -13,10 +13,11 @@ import dhcpcore.events as events
 from dhcpcore.errors import AdapterError
 from dhcpcore.model.lease import Lease
 from dhcpcore.model.settings import Settings
-from dhcpcore.model.spec import InstanceSpec
+from dhcpcore.model.spec import InstanceSpec, InstanceView
 from dhcpcore.observed import DIRTY_MARK, INSTANCE_FILES, OWED_MARK, UNREPORTED_MARK
 from dhcpcore.recipes.calls import Call, Recipe
 from dhcpcore.recipes.failures import fault_of
+from dhcpcore.render.framing import DEFAULT_TEMPLATES, Templates
 from dhcpcore.render.leases import render_initial_leases
 from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
 
@@ -32,16 +33,22 @@ def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.Inst
     leases = f"{spec.directory}/leases"
     if spec.view is not None:
         # Only to see that it can be read: what cannot be is no reason to stop the one that serves.
-        yield Call("files", "read", (leases,))
+        last: str | None = yield Call("files", "read", (leases,))
+        if spec.leases_template is not None:
+            _initial_leases(spec, spec.view, settings, last)  # nor is a template that fails
     yield Call("processes", "stop_dnsmasq", (spec.key,))
     if spec.view is not None:
         # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
         previous: str | None = yield Call("files", "read", (leases,))
-        text, _ = render_initial_leases(spec.view, settings=settings, previous=previous)
-        yield Call("files", "write", (leases, text))
+        yield Call("files", "write", (leases, _initial_leases(spec, spec.view, settings, previous)))
     pid: int = yield Call("processes", "start_dnsmasq", (spec,))
     yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
     return events.InstanceStarted(pid=pid)
+
+
+def _initial_leases(spec: InstanceSpec, view: InstanceView, settings: Settings, previous: str | None) -> str:
+    templates = DEFAULT_TEMPLATES if spec.leases_template is None else Templates(leases=spec.leases_template)
+    return render_initial_leases(view, settings=settings, previous=previous, templates=templates)[0]
 
 
 def reload(

@@ -90,5 +90,6 @@ def render_instance(
         device=device,
         view=view,
         warnings=segment_warnings(view) + command.warnings,
+        leases_template=templates.leases if templates is not None else None,
     )
     return evolve(spec, lines=Rendered(network=view.network, inputs=inputs, spec=spec, rows=files.lines))

@@ -129,7 +129,7 @@ def _rate_limit(settings: Settings) -> _RateLimit | None:
 
 
 def render_metadata_proxy(
-    network: Network, *, settings: Settings, bind_interface: str | None, templates: Templates = DEFAULT_TEMPLATES
+    network: Network, *, settings: Settings, bind_interface: str | None, templates: Templates | None = None
 ) -> MetadataProxySpec:
     """The metadata proxy of a network.
 
@@ -138,6 +138,7 @@ def render_metadata_proxy(
     Args:
         bind_interface: the device on which to serve IPv6 as well (see `metadata_bind_interface`); None where its
             metadata address cannot be used, say because duplicate address detection failed.
+        templates: the user's own, None for ours.
 
     Raises:
         SettingsError: a template handed in by the user cannot be rendered.
@@ -146,7 +147,7 @@ def render_metadata_proxy(
     config_path = f"{settings.proxy_config_dir}/{owner.id}.conf"
     pid_path = f"{settings.external_pids_dir}/{owner.id}.pid.haproxy"
     timeouts = settings.metadata_haproxy
-    config = templates.render(
+    config = (templates or DEFAULT_TEMPLATES).render(
         "haproxy",
         network_id=network.id,
         proxy_id=owner.id,
