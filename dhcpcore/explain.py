@@ -149,7 +149,10 @@ def _because(state: AgentState, record: NetworkRecord | None, explained: Mapping
         yield f"no plan can be made for it: {explained['cannot_plan']}"
     if explained["in_flight"]:
         yield "something is being done for it: what else is to be done is planned when that has ended"
-    if record.served and record.wanted and not (explained["would_do"] or explained["in_flight"] or record.retry):
+    if explained["reload_waits"] and not any(one["what"] == "reload" for one in explained["pending"]):
+        yield "a reload waits for its time: the last one was a short while ago"
+    open_questions = ("would_do", "in_flight", "pending", "reload_waits", "cannot_plan")
+    if record.served and record.wanted and record.removal is None and not any(explained[one] for one in open_questions):
         yield "what runs is what the server wants"
 
 

@@ -104,6 +104,32 @@ class TestNetworks:
         (pending,) = told["pending"]
         assert pending["what"] == "reload"
         assert pending["retry"] == {"reason": "a burst of changes", "attempts": 2, "in_seconds": 0.5}
+        assert told["because"] == ["a reload waits: a burst of changes; it is tried again"]
+
+    def test_that_all_is_right_is_said_only_where_nothing_waits(self) -> None:
+        """Nor where it is not known what the server wants."""
+        right = "what runs is what the server wants"
+        script = serving(bulk_reload_interval=30)
+        assert because(script) == [right]
+        script.now = 10.0
+        script.tell(events.PortCreated(port=port(1, status="DOWN")))
+        script.settle()
+        script.now = 11.0
+        script.tell(events.PortCreated(port=port(2, status="DOWN")))
+        assert explain_network(script.state, "net", script.now)["reload_waits"]
+        assert because(script) == ["a reload waits for its time: the last one was a short while ago"]
+        script.start()
+        assert right not in because(script)
+        script.now = 60.0
+        script.settle()
+        assert because(script) == [right]
+        script.tell(events.ResyncRequested(reason="asked", network_id="net"))
+        (fetch,) = script.start()
+        script.fail(fetch)
+        assert right not in because(script)
+        script.now = 100.0
+        script.settle()
+        assert because(script) == [right]
 
     def test_the_brake(self) -> None:
         script = serving(*(network(f"n{number}") for number in range(10)))
@@ -113,7 +139,8 @@ class TestNetworks:
         script.settle()
         told = explain_network(script.state, "n3", script.now)
         assert told["removal"] == "held"
-        assert any("the brake holds them" in one for one in told["because"])
+        assert len(told["because"]) == 1
+        assert "the brake holds them" in told["because"][0]
 
     def test_an_instance_of_a_segment_under_way(self) -> None:
         state = evolve(
