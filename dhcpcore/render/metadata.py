@@ -60,17 +60,28 @@ def _owner(network: Network, settings: Settings) -> _Owner:
     own = _Owner("Network", network.id)
     if not settings.enable_metadata_network or not has_metadata_subnet(network.all_subnets):
         return own
-    router_ids = [port.device_id for port in network.ports if port.device_owner in ROUTER_INTERFACE_OWNERS]
-    if not router_ids:
+    ids = sorted({port.device_id for port in network.ports if port.device_owner in ROUTER_INTERFACE_OWNERS})
+    if not ids:
         return own
+    subject = f"network {network.id}"
+    # The smallest, not the server's first: an answer in another order is no reason to start another proxy.
+    router_id = next(filter(_is_id, ids), None)
+    if router_id is None:
+        message = f"its metadata proxy does not serve its router: {shown(ids[0])} is no id"
+        return _Owner(own.resource, own.id, (Warning(code="router-id-refused", subject=subject, message=message),))
+    if len(ids) == 1:
+        return _Owner("Router", router_id)
+    message = f"of {len(ids)} routers its metadata proxy serves the one with the smallest id, {router_id}"
+    return _Owner("Router", router_id, (Warning(code="router-chosen", subject=subject, message=message),))
+
+
+def _is_id(router_id: str) -> bool:
+    """Whether it may name a file, and stand in a line of haproxy's configuration."""
     try:
-        check_id(None, fields(Network).id, router_ids[0])
+        check_id(None, fields(Network).id, router_id)
     except PayloadError:
-        # It names a file, and stands in a line of haproxy's configuration.
-        message = f"its metadata proxy does not serve its router: {shown(router_ids[0])} is no id"
-        warning = Warning(code="router-id-refused", subject=f"network {network.id}", message=message)
-        return _Owner(own.resource, own.id, (warning,))
-    return _Owner("Router", router_ids[0])
+        return False
+    return True
 
 
 def proxy_id(network: Network, settings: Settings) -> str:

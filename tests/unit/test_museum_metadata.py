@@ -65,6 +65,21 @@ def test_a_proxy_whose_id_changes_ends_under_the_old_one() -> None:
     assert proxies(script) == [("stop", "router-1"), ("start", "net")]
 
 
+def test_an_answer_in_another_order_leaves_the_proxy_alone() -> None:
+    """Of two routers it was the first one's, and the server has its ports in any order."""
+    script = on_metadata_network()
+    known = script.server["net"].ports
+    (router,) = (each for each in known if each.id == "net-router")
+    address = FixedIP(subnet_id=router.fixed_ips[0].subnet_id, ip_address="169.254.192.3")
+    script.change(ports=(evolve(router, id="net-router2", device_id="router-0", fixed_ips=(address,)), *known))
+    for at in (10.0, 20.0):
+        script.now = at
+        script.tell(events.ResyncRequested(reason="asked"))
+        script.settle()
+        script.change(ports=script.server["net"].ports[::-1])
+    assert proxies(script) == [("stop", "router-1"), ("start", "router-0")]
+
+
 def test_a_router_port_that_comes_or_goes_stops_or_starts_the_proxy() -> None:
     """Launchpad 1753540: the proxy was looked at when the agent started, and never again."""
     script = isolated()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from dhcpcore.model.network import Network, Subnet
 from dhcpcore.model.port import Port
@@ -57,6 +58,7 @@ def test_who_gets_a_proxy(of: Network, settings: Settings, wanted: bool) -> None
     [
         (network(ON_METADATA, subnets=[METADATA_SUBNET]), NETWORK_TYPE, "router-1"),
         (network(ON_METADATA, subnets=[], non_local=[METADATA_SUBNET]), NETWORK_TYPE, "router-1"),
+        (network(ON_METADATA, evolve(ON_METADATA, id="r2"), subnets=[METADATA_SUBNET]), NETWORK_TYPE, "router-1"),
         (network(ON_METADATA, subnets=[METADATA_SUBNET]), ISOLATED, "net"),
         (network(subnets=[METADATA_SUBNET]), NETWORK_TYPE, "net"),
         (ROUTED, NETWORK_TYPE, "net"),
@@ -66,6 +68,20 @@ def test_a_metadata_networks_proxy_is_its_routers(of: Network, settings: Setting
     """The key at the end is the key at the start: both are this function."""
     assert proxy_id(of, settings) == id_
     assert render_metadata_proxy(of, settings=settings, bind_interface=None).proxy_id == id_
+    assert metadata_warnings(of, settings) == ()
+
+
+@pytest.mark.parametrize("ids, owner", [("a b", "a"), ("b a", "a"), ("c a b", "a"), ("../a b", "b"), ("c ../a b", "b")])
+def test_of_several_routers_it_is_the_same_one_in_any_order(ids: str, owner: str) -> None:
+    """The server's answers have their ports in any order; a proxy is not replaced because of that."""
+    routers = [
+        port(f"r{n}", f"m/169.254.192.{n + 1}", device_owner="network:router_interface", device_id=id_)
+        for n, id_ in enumerate(ids.split())
+    ]
+    of = network(*routers, subnets=[METADATA_SUBNET])
+    assert proxy_id(of, NETWORK_TYPE) == owner
+    assert told(metadata_warnings(of, NETWORK_TYPE)) == [("router-chosen", "network net")]
+    assert metadata_warnings(of, ISOLATED) == ()
 
 
 @pytest.mark.parametrize("id_", ["../x", "", "a/b", "a\nb", "x" * 300])
