@@ -40,7 +40,8 @@ def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.Inst
     if spec.view is not None:
         # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
         previous: str | None = yield Call("files", "read", (leases,))
-        yield Call("files", "write", (leases, _initial_leases(spec, spec.view, settings, previous)))
+        text = _initial_leases(spec, spec.view, settings, previous)
+        yield Call("files", "write", (leases, text))
     pid: int = yield Call("processes", "start_dnsmasq", (spec,))
     yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
     return events.InstanceStarted(pid=pid)
