@@ -48,7 +48,8 @@ def judge_missing(state: AgentState, listed: set[str], sent_seq: int, at: float)
                 state = drop_desired(state, record, "unlisted")
         # Where the server has heard of us by now, it is asked again at once; else its first answer will see to that.
         return heartbeat_trusted(state) if state.heartbeat.first_answer_seq is not None else state
-    losing = [record for record in missing if record.served]
+    # What is being disabled already was judged then.
+    losing = [record for record in missing if record.served and record.removal != "unlisted"]
     state = _drop(state, [record for record in missing if not record.served])
     if not losing:
         return evolve(state, brake=None) if state.brake is not None else state

@@ -7,6 +7,7 @@ import pytest
 from dhcpcore import actions, events
 from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import ObservedHost, ObservedInstance
+from support.as_served import observed
 from support.script import Script, network, port, serving, subnet
 
 KEY = InstanceKey(network_id="net")
@@ -58,6 +59,27 @@ class TestBrake:
         self._empty_answer(script)
         disabled = [a.network_id for a in script.history if isinstance(a, actions.DisableInstance)]
         assert disabled == ["n3"]
+
+    def test_what_is_being_disabled_is_not_held_with_what_goes_next(self) -> None:
+        """Their end was believed; that it failed once makes the next answer no worse."""
+        script = serving(*(network(f"n{number:02}") for number in range(20)))
+        for gone, fails in (range(5), True), (range(5, 9), False):
+            for number in gone:
+                del script.server[f"n{number:02}"]
+            script.tell(events.ResyncRequested(reason="asked"))
+            script.now += 10.0
+            script.succeed(*script.start())
+            if fails:
+                for action in script.start():
+                    script.fail(action)
+        script.observed = observed(script)
+        script.settle()
+        assert script.plan().held is None
+        script.now += 100.0
+        script.settle()
+        assert {network_id for network_id, record in script.state.networks.items() if record.served} == {
+            f"n{number:02}" for number in range(9, 20)
+        }
 
     def test_force_lets_go(self) -> None:
         script = self._many()
