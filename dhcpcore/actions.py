@@ -249,7 +249,7 @@ class UpdateDevice(ApplyAction):
 
 @frozen(kw_only=True)
 class ReleaseLeases(ApplyAction):
-    """Release what the leases file holds for nobody: an earlier release was lost."""
+    """Release what the leases file holds for nobody: an earlier release was lost. Answer: `LeasesLeft`, or None."""
 
     kind: ClassVar[str] = "release_leases"
 

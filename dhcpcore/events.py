@@ -262,13 +262,15 @@ class ProxyStarted:
 
 @frozen(kw_only=True)
 class LeasesLeft:
-    """The answer to a `ReloadInstance` that dnsmasq has loaded, but that left leases of nobody.
+    """The answer to a `ReloadInstance` that dnsmasq has loaded, or a `ReleaseLeases`, that left leases of nobody.
 
     Attributes:
         reason: why they could not be released.
+        addresses: of these leases: whoever has one of them now is not served yet. Empty: not known.
     """
 
     reason: str
+    addresses: frozenset[str] = frozenset()
 
 
 Result = Network | Port | FetchedNetworks | InstanceStarted | LeasesLeft | ProxyStarted | ObservedHost | str | None

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from dhcpcore.model.spec import InstanceKey, Route
 
-#: Lies beside an instance's files from before the first of them is written until dnsmasq has loaded them.
+#: Lies beside an instance's files from before the first of them is written until dnsmasq has loaded them; with the IPv6
+#: reservations that these took away, until the leases of those are released too.
 DIRTY_MARK: Final = ".dirty"
 #: Lies beside them with the ids of ports, a line each, that the server called ACTIVE when they were to be served
 #: otherwise from then on: whether that was reported to it is known to nobody but the agent that did it.

@@ -83,7 +83,7 @@ def _on_instance(action: actions.InstanceAction, settings: Settings) -> Recipe[e
         case actions.UpdateDevice():
             yield Call("namespaces", "ensure_device", (action.spec.device,))
         case actions.ReleaseLeases():
-            yield from release(action.spec)
+            return (yield from release(action))
         case actions.ForgetUnreported():
             yield Call("files", "remove", (f"{action.directory}/{UNREPORTED_MARK}",))
         case actions.ForgetOwed():

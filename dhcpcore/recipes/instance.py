@@ -6,7 +6,7 @@ written before it is begun, and removed when it is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
@@ -19,7 +19,7 @@ from dhcpcore.recipes.calls import Call, Recipe
 from dhcpcore.recipes.failures import fault_of
 from dhcpcore.render.framing import DEFAULT_TEMPLATES, Templates
 from dhcpcore.render.leases import render_initial_leases
-from dhcpcore.render.readback import HostEntry, removed_hosts, stale_leases
+from dhcpcore.render.readback import HostEntry, ipv6_reservations, parse_hosts, removed_hosts, stale_leases
 
 
 def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.InstanceStarted]:
@@ -28,28 +28,31 @@ def start(action: actions.ApplyAction, settings: Settings) -> Recipe[events.Inst
     yield from _mark_unreported(action)
     # As much as can be done while the old one serves is done before it is stopped: clients wait for the rest only.
     yield Call("namespaces", "ensure_device", (spec.device,))
-    yield from _write(action, ("host", "addn_hosts", "opts"))
+    removed = yield from _write(action, ("host", "addn_hosts", "opts"))
     yield Call("files", "write", (f"{spec.directory}/interface", spec.device.name))
     leases = f"{spec.directory}/leases"
     if spec.view is not None:
         # Only to see that it can be read: what cannot be is no reason to stop the one that serves.
         last: str | None = yield Call("files", "read", (leases,))
         if spec.leases_template is not None:
-            _initial_leases(spec, spec.view, settings, last)  # nor is a template that fails
+            _initial_leases(spec, spec.view, settings, last, removed)  # nor is a template that fails
     yield Call("processes", "stop_dnsmasq", (spec.key,))
     if spec.view is not None:
         # dnsmasq keeps its leases file open, and writes it anew at any moment: it is read when nobody has it any more.
         previous: str | None = yield Call("files", "read", (leases,))
-        text = _initial_leases(spec, spec.view, settings, previous)
+        text = _initial_leases(spec, spec.view, settings, previous, removed)
         yield Call("files", "write", (leases, text))
     pid: int = yield Call("processes", "start_dnsmasq", (spec,))
     yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
     return events.InstanceStarted(pid=pid)
 
 
-def _initial_leases(spec: InstanceSpec, view: InstanceView, settings: Settings, previous: str | None) -> str:
+def _initial_leases(
+    spec: InstanceSpec, view: InstanceView, settings: Settings, previous: str | None, removed: Sequence[HostEntry]
+) -> str:
     templates = DEFAULT_TEMPLATES if spec.leases_template is None else Templates(leases=spec.leases_template)
-    return render_initial_leases(view, settings=settings, previous=previous, templates=templates)[0]
+    text, _ = render_initial_leases(view, settings=settings, previous=previous, removed=removed, templates=templates)
+    return text
 
 
 def reload(
@@ -62,15 +65,11 @@ def reload(
     yield from _mark_unreported(action)
     if action.device:
         yield Call("namespaces", "ensure_device", (spec.device,))
-    before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
-    yield from _write(action, action.changed_files)
+    removed = yield from _write(action, action.changed_files)
     yield Call("processes", "reload_dnsmasq", (spec.key,))
-    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
-    try:
-        yield from release(spec, removed_hosts(before or "", spec.host))
-    except AdapterError as error:
-        return events.LeasesLeft(reason=str(error))  # what is new is loaded all the same
-    return None
+    if not removed:
+        yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
+    return (yield from _release(spec, removed))
 
 
 def _mark_unreported(action: actions.ApplyAction) -> Recipe[None]:
@@ -82,20 +81,45 @@ def _mark_unreported(action: actions.ApplyAction) -> Recipe[None]:
         yield Call("files", "remove", (mark,))
 
 
-def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[None]:
+def _write(action: actions.ApplyAction, names: tuple[str, ...]) -> Recipe[tuple[HostEntry, ...]]:
+    """Write files; the IPv6 reservations that dnsmasq had, or may have had, and that they have no longer.
+
+    Those stand in the mark: once the files are written nothing else tells of them after a kill, or a failure.
+    """
     spec = action.spec
-    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))
+    mark = f"{spec.directory}/{DIRTY_MARK}"
+    known: str | None = yield Call("files", "read", (mark,))
+    before: str | None = yield Call("files", "read", (f"{spec.directory}/host",))
+    removed = ipv6_reservations((*parse_hosts(known or ""), *removed_hosts(before or "", spec.host)))
+    yield Call("files", "write", (mark, removed))
     for name in names:
         yield Call("files", "write", (f"{spec.directory}/{name}", getattr(spec, name)))
+    return parse_hosts(removed)
 
 
-def release(spec: InstanceSpec, removed: Iterable[HostEntry] = ()) -> Recipe[None]:
-    """Release the leases of nobody, and of those whose reservations were removed."""
-    leases: str | None = yield Call("files", "read", (f"{spec.directory}/leases",))
-    if leases is not None and spec.view is not None:
-        stale: Sequence[Lease] = stale_leases(leases, spec.view, removed=removed, own=spec.device.addresses)
+def release(action: actions.ReleaseLeases) -> Recipe[events.LeasesLeft | None]:
+    """Release the leases of nobody, once more; those that moved to another port are told by what an attempt left."""
+    known: str | None = yield Call("files", "read", (f"{action.spec.directory}/{DIRTY_MARK}",))
+    return (yield from _release(action.spec, parse_hosts(known or "")))
+
+
+def _release(spec: InstanceSpec, removed: Sequence[HostEntry]) -> Recipe[events.LeasesLeft | None]:
+    """Release the leases of nobody, and of those whose reservations were removed.
+
+    What dnsmasq does not let go of is told, not raised: what is new is loaded, and served, all the same.
+    """
+    stale: Sequence[Lease] = ()
+    try:
+        leases: str | None = yield Call("files", "read", (f"{spec.directory}/leases",))
+        if leases is not None and spec.view is not None:
+            stale = stale_leases(leases, spec.view, removed=removed, own=spec.device.addresses)
         if stale:
             yield Call("processes", "release_leases", (spec, stale))
+    except AdapterError as error:
+        return events.LeasesLeft(reason=str(error), addresses=frozenset(lease.ip_address for lease in stale))
+    if removed:
+        yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))
+    return None
 
 
 def disable(action: actions.DisableInstance) -> Recipe[None]:

@@ -6,12 +6,12 @@ behaviour, and more leases than --dhcp-lease-max end the process.  No such file 
 
 IPv4 leases are made from the ports, so that a client that renews is known (Launchpad 1457900); they never expire before
 the client has renewed (Launchpad 2124215).  IPv6 leases cannot be made, their IAIDs are the clients': those of live
-ports are kept from the previous file, line by line.
+ports are kept from the previous file, line by line, but for addresses that another port had then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from dhcpcore.model.spec import InstanceView, Warning
 from dhcpcore.render.argv import stored_leases_max
 from dhcpcore.render.framing import DEFAULT_TEMPLATES, Lines, Templates
 from dhcpcore.render.hosts import ordered_fixed_ips
+from dhcpcore.render.readback.hosts import HostEntry
+from dhcpcore.render.readback.stale import moved_addresses
 from dhcpcore.render.rules import UNKNOWN_SUBNET, LineRules
 from dhcpcore.render.syntax import harms_no_other_lease
 
@@ -48,17 +50,22 @@ def render_initial_leases(
     *,
     settings: Settings,
     previous: str | None = None,
+    removed: Iterable[HostEntry] = (),
     templates: Templates = DEFAULT_TEMPLATES,
 ) -> tuple[str, tuple[Warning, ...]]:
     """The text of a leases file, and what could not be taken into it.
 
     Args:
         previous: the text of the file it replaces, None where there is none; may be garbage.
+        removed: reservations of the dnsmasq that wrote it, of which there are none any more; only their IPv6 addresses
+            matter, where they are another port's now: it would not be given them while the old lease lasts.
     """
     rules = LineRules.of(view.all_subnets, settings, host_tags=True)
     lease_max = stored_leases_max(view, settings)
     warnings: list[Warning] = []
     before = _read(previous or "")
+    for address in moved_addresses(view.ports, removed):
+        before.ipv6.pop(IPv6Address(address), None)
     kept = []
     for line in before.duids:
         if harms_no_other_lease(line):

@@ -81,7 +81,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
     _found(
         "no-dirty-mark",
         "an agent killed between writing and SIGHUP leaves dnsmasq stale for ever",
-        edit("recipes/instance.py", '    yield Call("files", "write", (f"{spec.directory}/{DIRTY_MARK}", ""))\n', ""),
+        edit("recipes/instance.py", '    yield Call("files", "write", (mark, removed))\n', ""),
         share=2,
         museum="PROC",
     ),
@@ -90,10 +90,9 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         "an agent killed between the mark's removal and SIGHUP leaves dnsmasq stale for ever",
         edit(
             "recipes/instance.py",
-            '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n'
-            '    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))\n',
+            '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n    if not removed:\n',
             '    yield Call("files", "remove", (f"{spec.directory}/{DIRTY_MARK}",))\n'
-            '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
+            '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n    if not removed:\n',
         ),
         share=2,
         museum="PROC",
@@ -104,8 +103,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
         edit(
             "recipes/instance.py",
             '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
-            '    yield from release(spec, removed_hosts(before or "", spec.host))\n'
-            '    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
+            '    yield from _release(spec, removed)\n    yield Call("processes", "reload_dnsmasq", (spec.key,))\n',
         ),
         museum="LEASE",
     ),

@@ -8,6 +8,7 @@ library writes, or what dnsmasq would read as something else than it looks, is k
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
@@ -54,6 +55,12 @@ def removed_hosts(before: str, after: str) -> tuple[HostEntry, ...]:
         return ()
     kept = set(after.split("\n"))
     return parse_hosts("\n".join(line for line in before.split("\n") if line not in kept))
+
+
+def ipv6_reservations(entries: Iterable[HostEntry]) -> str:
+    """A hosts file with the IPv6 addresses of these entries, each line once, and with nothing else of them."""
+    lines = (f"{entry.mac_address},[{address}]\n" for entry in entries for address in entry.addresses if ":" in address)
+    return "".join(dict.fromkeys(lines))
 
 
 def _entry(line: str) -> HostEntry:

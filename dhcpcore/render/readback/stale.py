@@ -94,17 +94,26 @@ def sort_leases(
     return StaleLeases(release=tuple(release), stuck=tuple(stuck))
 
 
+def moved_addresses(ports: Sequence[Port], removed: Iterable[HostEntry]) -> frozenset[str]:
+    """The IPv6 addresses of ports of which these reservations are another's: a lease that is there now is not theirs.
+
+    Spelt as `ipaddress` does it.
+    """
+    return frozenset(_Live(ports, removed).moved)
+
+
 class _Live:
     """The live ports by their addresses.
 
     Attributes:
         macs: an owner's MAC address for each address, as both are spelt in the ports; without the moved addresses.
+        moved: see `moved_addresses`.
     """
 
     def __init__(self, ports: Sequence[Port], removed: Iterable[HostEntry]) -> None:
         self._ports = ports
         self.macs = {fixed_ip.ip_address: port.mac_address for port in ports for fixed_ip in port.fixed_ips}
-        self._moved: set[str] = set()
+        self.moved: set[str] = set()
         lost = [
             (_plain(address), entry.mac_address) for entry in removed for address in entry.addresses if ":" in address
         ]
@@ -115,11 +124,14 @@ class _Live:
         """Take out the IPv6 addresses whose reservation went from one MAC address to another."""
         spellings = self._spellings({address for address, _ in lost})
         owners = self._owners({text for texts in spellings.values() for text in texts})
+        returned: set[str] = set()
         for address, mac_address in lost:
             macs = {port.mac_address for text in spellings.get(address, ()) for port in owners[text]}
-            if macs and not any(_same_mac(mac_address, mac) for mac in macs):
-                self._moved.add(address)
-        for address in self._moved:
+            if macs:
+                back = any(_same_mac(mac_address, mac) for mac in macs)
+                (returned if back else self.moved).add(address)
+        self.moved -= returned  # it went and came back before dnsmasq was told: the lease may be its owner's
+        for address in self.moved:
             for text in spellings[address]:
                 self.macs.pop(text, None)
 
