@@ -10,6 +10,7 @@ from dhcpcore.actions import Action, FetchNetworks, NotifyReady, ObserveHost, Re
 from dhcpcore.model.spec import InstanceSpec
 from dhcpcore.state.agent import AgentState
 from dhcpcore.state.records import NetworkRecord, ReadyPort
+from dhcpcore.state.releases import kept_waiting
 
 AGENT_TYPE = "DHCP agent"
 BINARY = "neutron-dhcp-agent"
@@ -111,11 +112,13 @@ def served_ports(record: NetworkRecord, right: Sequence[InstanceSpec] | None = N
     """
     if not record.awaiting_ready or record.desired is None:
         return {}
-    awaiting = record.awaiting_ready
+    awaiting, without_address = record.awaiting_ready, kept_waiting(record)
     views = None if right is None else [spec.view for spec in right if spec.view is not None]
     subnets = None if views is None else {subnet.id for view in views for subnet in view.subnets}
     return {
         port.id: ReadyPort(network_id=record.id, urgent=awaiting[port.id])
         for port in record.desired.ports
-        if port.id in awaiting and (subnets is None or any(ip.subnet_id in subnets for ip in port.fixed_ips))
+        if port.id in awaiting
+        and port.id not in without_address
+        and (subnets is None or any(ip.subnet_id in subnets for ip in port.fixed_ips))
     }

@@ -196,13 +196,11 @@ def _done_on_host(
         case actions.ApplyAction():
             if isinstance(action, actions.ReloadInstance):
                 record = _reloaded(state, record, action, event)
-            state, record = _applied(state, record, action, result, at)
             if isinstance(result, events.LeasesLeft):
-                record = releases.left(
-                    state.settings, record, action.key, at=at, reason=result.reason, jitter=event.jitter
-                )
+                record = releases.left(state.settings, record, action.key, result, at=at, jitter=event.jitter)
             elif not isinstance(action, actions.UpdateDevice):
                 record = releases.over(record, action.key)
+            state, record = _applied(state, record, action, result, at)
         case actions.ForgetUnreported():
             known = record.served.get(action.key)
             if known is not None:
@@ -385,12 +383,11 @@ def action_failed(event: events.ActionFailed, state: AgentState) -> AgentState:
         return put(state, record)
     if isinstance(action, actions.PortAction):
         return claim_failed(state, record, action, event)
-    record = evolve(record, observe=True, host_seq=state.seq)
     if isinstance(action, actions.ReleaseLeases):
-        record = releases.left(
-            state.settings, record, action.key, at=event.at, reason=event.reason, jitter=event.jitter
-        )
-        return put(state, record)
+        # Nothing on the host is in doubt but those leases.
+        left = events.LeasesLeft(reason=event.reason)
+        return put(state, releases.left(state.settings, record, action.key, left, at=event.at, jitter=event.jitter))
+    record = evolve(record, observe=True, host_seq=state.seq)
     if isinstance(action, actions.StartProxy | actions.StopProxy):
         # Clients get their addresses without it.
         return put(state, evolve(record, proxy_retry=after_failure(state.settings, record.proxy_retry, event)))

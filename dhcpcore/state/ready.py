@@ -9,6 +9,7 @@ from immutables import Map
 
 import dhcpcore.actions as actions
 import dhcpcore.events as events
+import dhcpcore.state.releases as releases
 from dhcpcore.model.spec import InstanceView
 from dhcpcore.state.agent import AgentState, Ready, put, touch
 from dhcpcore.state.evolving import evolve
@@ -130,10 +131,14 @@ def still_to_report(state: AgentState, record: NetworkRecord, action: actions.Ap
 
 
 def move_ready(state: AgentState, record: NetworkRecord, port_ids: set[str]) -> tuple[AgentState, NetworkRecord]:
-    """Those of `port_ids` that wait for being served go to the queue of those to be reported."""
+    """Those of `port_ids` that wait for being served go to the queue of those to be reported.
+
+    But for those that are not served yet whatever is loaded: dnsmasq holds their addresses for somebody else.
+    """
     queue, awaiting = state.ready.queue, record.awaiting_ready
+    without_address = releases.kept_waiting(record)
     for port_id, urgent in record.awaiting_ready.items():
-        if port_id in port_ids:
+        if port_id in port_ids and port_id not in without_address:
             known = queue.get(port_id)
             urgent = urgent or (known is not None and known.urgent)
             queue = queue.set(port_id, ReadyPort(network_id=record.id, urgent=urgent))

@@ -143,6 +143,7 @@ class NetworkRecord:
         need: a fetch of this network that is owed; need_retry: when, after one that failed.
         claim_retry: when an instance's DHCP port may be claimed again.
         release_retry: when an instance's leases of nobody may be released again.
+        leases_left: their addresses, as far as they are known.
         proxy_retry: when its metadata proxy may be started or stopped again.
         retry: when anything else on the host may be tried again.
         observe: the host must be looked at before anything else is planned.
@@ -169,6 +170,7 @@ class NetworkRecord:
     need_retry: Retry | None = None
     claim_retry: Map[InstanceKey, Retry] = Map()
     release_retry: Map[InstanceKey, Retry] = Map()
+    leases_left: Map[InstanceKey, frozenset[str]] = Map()
     proxy_retry: Retry | None = None
     retry: Retry | None = None
     observe: bool = False

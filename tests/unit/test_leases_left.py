@@ -6,6 +6,7 @@ from attrs import evolve
 
 from dhcpcore import actions, events
 from dhcpcore.errors import AdapterError
+from dhcpcore.journal import decode_event, encode_event
 from dhcpcore.recipes import Call, follow, recipe
 from dhcpcore.status import describe_state
 from support.as_served import observed
@@ -53,13 +54,10 @@ def test_changes_do_not_wait_for_it() -> None:
         (release,) = [action for action in actions_due if isinstance(action, actions.ReleaseLeases)]
         script.succeed(*(action for action in actions_due if action is not release))
         script.fail(release)
-        script.observed = observed(script)
-        script.observed = evolve(
-            script.observed, instances=tuple(evolve(each, leases=STALE) for each in script.observed.instances)
-        )
-        (look,) = script.start()
-        assert isinstance(look, actions.ObserveHost)
-        script.succeed(look)
+        assert not script.plan(), "nothing but the leases is in doubt"
+        host = observed(script)
+        host = evolve(host, instances=tuple(evolve(each, leases=STALE) for each in host.instances))
+        script.tell(events.HostObserved(observed=host))
         assert not script.plan(), "its time has not come again"
         script.tell(events.PortCreated(port=port(number, status="DOWN")))
         (reload,) = script.start()
@@ -90,6 +88,69 @@ def test_what_starts_or_ends_the_instance_ends_that() -> None:
     assert "net" not in script.state.networks
 
 
+def of_kind(script: Script, kind: type[actions.Action]) -> actions.Action:
+    """Start what is due, answer all but the one action of this kind, and give that."""
+    due = script.start()
+    (found,) = [action for action in due if isinstance(action, kind)]
+    script.succeed(*(action for action in due if action is not found))
+    return found
+
+
+def reported(script: Script) -> tuple[str, ...]:
+    """The ports that are reported now."""
+    ready = of_kind(script, actions.NotifyReady)
+    assert isinstance(ready, actions.NotifyReady)
+    script.succeed(ready)
+    return ready.port_ids
+
+
+def test_whose_address_another_still_has_is_not_ready() -> None:
+    """Law: dnsmasq gives it to nobody else as long as the lease is there; the others are reported meanwhile."""
+    script = serving(network(ports=(port(5),)))
+    script.tell(
+        events.PortDeleted(port_id=port(5).id, network_id="net"),
+        events.PortCreated(port=port(7, status="DOWN", fixed_ips=port(5).fixed_ips)),
+        events.PortCreated(port=port(8, status="DOWN")),
+    )
+    left = evolve(LEFT, addresses=frozenset({"10.0.0.5", "10.0.0.99"}))
+    script.tell(events.ActionSucceeded(action=of_kind(script, actions.ReloadInstance), result=left))
+    assert reported(script) == (port(8).id,)
+    assert not script.plan()
+    script.now += 100
+    script.tell(events.ActionSucceeded(action=of_kind(script, actions.ReleaseLeases), result=left))
+    assert not script.plan()
+    script.now += 100
+    script.fail(of_kind(script, actions.ReleaseLeases))
+    assert not script.plan(), "nobody could look: it may be there still"
+    script.tell(events.PortCreated(port=port(9, status="DOWN")))
+    script.tell(events.ActionSucceeded(action=of_kind(script, actions.ReloadInstance), result=LEFT))
+    assert reported(script) == (port(9).id,)
+    script.now += 100
+    script.succeed(of_kind(script, actions.ReleaseLeases))
+    assert reported(script) == (port(7).id,)
+
+
+def test_who_has_another_address_by_now_does_not_wait() -> None:
+    """Law: only who has the address itself waits; a start, which writes the leases anew, ends that too."""
+    for restarted in (False, True):
+        script = serving(network(ports=(port(5),)))
+        script.tell(
+            events.PortDeleted(port_id=port(5).id, network_id="net"),
+            events.PortCreated(port=port(7, status="DOWN", fixed_ips=port(5).fixed_ips)),
+        )
+        left = evolve(LEFT, addresses=frozenset({"10.0.0.5"}))
+        script.tell(events.ActionSucceeded(action=of_kind(script, actions.ReloadInstance), result=left))
+        assert not script.plan()
+        if restarted:
+            ((key, served),) = script.record().served.items()
+            script.tell(events.ProcessDied(key=key, pid=served.pid))
+            script.succeed(of_kind(script, actions.RestartInstance))
+        else:
+            script.tell(events.PortUpdated(port=port(7, status="DOWN", revision_number=2)))
+            script.tell(events.ActionSucceeded(action=of_kind(script, actions.ReloadInstance), result=left))
+        assert reported(script) == (port(7).id,)
+
+
 def test_the_recipe_tells_it() -> None:
     """A release that fails after the reload is no failure of the reload."""
     script = serving(network(ports=(port(5),)))
@@ -105,4 +166,10 @@ def test_the_recipe_tells_it() -> None:
             else None
         )
 
-    assert follow(recipe(reload, script.settings), make) == events.LeasesLeft(reason="nobody takes it")
+    left = events.LeasesLeft(reason="nobody takes it", addresses=frozenset({"10.0.0.99"}))
+    assert follow(recipe(reload, script.settings), make) == left
+    assert isinstance(reload, actions.ReloadInstance)
+    release = actions.ReleaseLeases(key=reload.key, spec=reload.spec, reasons=("again",))
+    assert follow(recipe(release, script.settings), make) == left
+    event = events.ActionSucceeded(action=release, result=left)
+    assert decode_event(encode_event(event)) == event
