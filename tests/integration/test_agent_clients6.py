@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from support.clients.router import Router, advertisement
 from support.clients.sample import missing
 from support.clients.station import DEVICE, Station
 from support.clients.udhcpc import Udhcpc
+from support.dnsmasq_oracle import dnsmasq_version
 from support.site import AgentProgram, Server, address, bridge, running, until
 
 STRANGER = "fa:16:3e:ff:ff:99"
@@ -51,6 +53,34 @@ if hosts.inside():
             assert [each.address for each in station.addresses(6)] == [address(port)]
             assert client.renew().address == address(port)
             assert client.reboot().address == address(port)
+
+    @pytest.mark.parametrize("tagged", [True, False])
+    def test_an_address_that_moved(server: Server, agent: AgentProgram, tagged: bool, tmp_path: Path) -> None:
+        """Law: a port gets its address though the client that had it never gave its lease back.
+
+        The agent is told at once that the one port went and the other came.  A tag in the hosts file makes it restart a
+        dnsmasq before 2.91, which otherwise gets a SIGHUP.
+        """
+        network = server.create("network")["id"]
+        subnet = six(server, network, f"fd00:{10 + tagged}::/64", "dhcpv6-stateful")["id"]
+        option = {"opt_name": "dns-server", "opt_value": "fd00::54", "ip_version": 6}
+        server.port(network, extra_dhcp_opts=[option] if tagged else [])
+        first = server.port(network)
+        server.wait_active(network)
+        pid = agent.dnsmasq_pid(network)
+        with Station("one", bridge(network), first["mac_address"], tmp_path / "one") as one, Dhclient6(one) as client:
+            assert client.configuration().address == address(first)
+        agent.send_signal(signal.SIGSTOP)
+        try:
+            server.delete("port", first["id"])
+            second = server.port(network, fixed_ips=[{"subnet_id": subnet, "ip_address": address(first)}])
+        finally:
+            agent.send_signal(signal.SIGCONT)
+        server.wait_active(network)
+        with Station("two", bridge(network), second["mac_address"], tmp_path / "two") as two, Dhclient6(two) as client:
+            assert client.configuration().address == address(first)
+        if (dnsmasq_version() or ()) < (2, 91):
+            assert (agent.dnsmasq_pid(network) != pid) == tagged
 
     def test_stateless(server: Server, tmp_path: Path) -> None:
         """Law: the address is what the client makes of a router's prefix, which is the port's; DHCP tells the rest."""
