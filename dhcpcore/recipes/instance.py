@@ -131,7 +131,9 @@ def disable(action: actions.DisableInstance) -> Recipe[None]:
     # kill, a stock agent too, and makes it disable this once more; so the port is not forgotten.
     owed = action.device_id is not None
     # By name: what somebody else put there stays, and a segment's directory is never mistaken for an instance's.
-    for name in sorted(INSTANCE_FILES - {OWED_MARK} if owed else INSTANCE_FILES):
+    # Leases first: whose they are is told by the reservations, and nothing else.
+    names = INSTANCE_FILES - {OWED_MARK} if owed else INSTANCE_FILES
+    for name in sorted(names, key=lambda name: (name != "leases", name)):
         yield Call("files", "remove", (f"{action.directory}/{name}",))
     if not owed:
         yield from _remove_empty(action.directory)

@@ -49,6 +49,24 @@ ASKING: Final = (
         killer=f"{_UNIT}/test_sync.py::TestFullSync::test_events_after_the_question_win_over_the_answer",
     ),
     Mutant(
+        name="whoever-is-loaded-is-ready",
+        bugs=(),
+        museum=("LEASE",),
+        brings_back="a port is reported whose address dnsmasq holds for the client that had it before",
+        edits=edit(
+            "state/releases.py", "        if port.id in record.awaiting_ready and", "        if not port.id and"
+        ),
+        killer=f"{_UNIT}/test_leases_left.py::test_whose_address_another_still_has_is_not_ready",
+    ),
+    Mutant(
+        name="the-mark-tells-nothing-of-what-moved",
+        bugs=(),
+        museum=("LEASE",),
+        brings_back="after a kill, or a release that failed, an IPv6 address stays the lease of who had it before",
+        edits=edit("recipes/instance.py", '"write", (mark, removed))', '"write", (mark, ""))'),
+        killer=f"{_UNIT}/test_moved_addresses.py::test_whatever_is_cut_off[True-True]",
+    ),
+    Mutant(
         name="events-of-unknown-networks-are-lost",
         bugs=("1659919",),
         museum=("RACE",),

@@ -8,6 +8,7 @@ from attrs import evolve
 from dhcpcore.errors import AdapterError
 from dhcpcore.model.lease import Lease
 from dhcpcore.model.spec import DeviceSpec, InstanceKey, InstanceSpec
+from dhcpcore.render.readback import parse_leases
 from dhcpcore.testing import (
     Faults,
     MemoryFileStore,
@@ -17,7 +18,7 @@ from dhcpcore.testing import (
     leaks,
 )
 from dhcpcore.testing.conformance import MemoryProcessControlWorld
-from dhcpcore.testing.conformance.process_control import MAC
+from dhcpcore.testing.conformance.process_control import MAC, OTHER_MAC
 from dhcpcore.testing.host import Device, KernelError
 from dhcpcore.testing.host.dnsmasq import reservations
 
@@ -227,6 +228,35 @@ def test_ipv6_leases_are_released_by_iaid_and_duid() -> None:
         assert list(world.machine.leases(spec.key)) == ["fd00::5"]
     world.processes.release_leases(spec, [lease])
     assert world.machine.leases(spec.key) == {}
+
+
+def test_an_address_is_given_to_nobody_else_while_it_is_leased() -> None:
+    """As the real one does: reserved for another now, it stays his who has the lease, until that is released."""
+    world, spec = running()
+    key, machine = spec.key, world.machine
+    machine.disk.poke(f"{spec.directory}/host", f"{MAC},10.77.1.5,[fd00::5]\n".encode())
+    world.processes.reload_dnsmasq(key)
+    four = Lease(expiry=0, ip_address="10.77.1.5", mac_address=f"06-{MAC.upper()}", client_id="01:02")
+    six = Lease(expiry=0, ip_address="fd00::5", iaid=7, client_id=f"00:03:00:01:{MAC}", server_id="00:03")
+    machine.lease(key, four)
+    machine.lease(key, six)
+    assert machine.answer(key, MAC) == ("10.77.1.5", "fd00::5")
+    machine.install_dnsmasq((2, 91))
+    world.processes.stop_dnsmasq(key)
+    machine.disk.poke(f"{spec.directory}/host", f"{OTHER_MAC},10.77.1.5,[fd00::5]\n".encode())
+    world.processes.start_dnsmasq(spec)
+    assert machine.answer(key, OTHER_MAC) == ()
+    world.processes.release_leases(spec, [six])
+    assert machine.answer(key, OTHER_MAC) == ("fd00::5",)
+
+
+def test_a_server_that_leases_ipv6_addresses_has_a_duid() -> None:
+    """Without it nobody can release them."""
+    world, spec = running()
+    world.machine.lease(spec.key, Lease(expiry=0, ip_address="fd00::5", iaid=7, client_id="00:01:02"))
+    text = (world.machine.disk.peek(f"{spec.directory}/leases") or b"").decode()
+    (found,) = parse_leases(text).leases
+    assert found.server_id is not None
 
 
 class TestFaults:

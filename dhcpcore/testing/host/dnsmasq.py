@@ -15,6 +15,9 @@ from dhcpcore.testing.host.kernel import KernelError, Process
 #: Option of the command line, and the name under which its file is kept in `Process.loaded`.
 FILES = {"dhcp-hostsfile": "host", "addn-hosts": "addn_hosts", "dhcp-optsfile": "opts"}
 
+#: Of the server, as it makes one where it finds none.
+_DUID = "duid 00:01:00:01:2d:00:00:00:fa:16:3e:00:00:fe"
+
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}").fullmatch
 
 
@@ -65,8 +68,15 @@ def write_leases(process: Process) -> None:
         inode = process.leases_file
         duid = [line for line in inode.data.decode("utf-8", "surrogateescape").splitlines() if line.startswith("duid ")]
         lines = [line for address, line in process.leases.items() if ":" not in address]
-        lines += duid + [line for address, line in process.leases.items() if ":" in address]
+        six = [line for address, line in process.leases.items() if ":" in address]
+        lines += (duid or [_DUID] if six else duid) + six
         inode.data = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def holder(line: str) -> str:
+    """The MAC address of the client that holds a lease, in lower case; of IPv6, where its DUID is made of that."""
+    _, identity, address, _, client_id = line.split()
+    return (client_id[-17:] if ":" in address else identity.rpartition("-")[2]).lower()
 
 
 def reservations(hosts: str) -> dict[str, tuple[str, ...]]:

@@ -116,14 +116,19 @@ class MemoryHost:
     def answer(self, key: InstanceKey, mac_address: str) -> tuple[str, ...]:
         """The addresses that a client with this MAC would get now, from what dnsmasq has *loaded*; none for a stranger.
 
-        Asking leaves a mark, as a served client does (see `dnsmasq_version`).
+        Nor one of which another client has a lease (src/rfc2131.c, "not using configured address"; src/rfc3315.c,
+        check_address); its DUID is made of its MAC address.  Asking leaves a mark, as a served client does (see
+        `dnsmasq_version`).
         """
         for process in self.dnsmasqs(key):
             if process.stopped:
                 return ()
-            addresses = dnsmasq.reservations(process.loaded.get("host", "")).get(mac_address.lower(), ())
+            mac = mac_address.lower()
+            reserved = dnsmasq.reservations(process.loaded.get("host", "")).get(mac, ())
+            leases = process.leases
+            addresses = tuple(each for each in reserved if each not in leases or dnsmasq.holder(leases[each]) == mac)
             if addresses:
-                process.served.add(mac_address.lower())
+                process.served.add(mac)
                 self.counts[QUERY, key.directory] += 1
             return addresses
         return ()

@@ -171,9 +171,9 @@ class Laws:
 
     def on_release(self, process: Process, address: str) -> None:
         """See `MemoryHost.on_release`: what dnsmasq has loaded tells who is served."""
-        parts = process.leases[address].split()
-        if address in dnsmasq.reservations(process.loaded.get("host", "")).get(parts[1].lower(), ()):
-            self._violations.append(f"lease of {address} released, which {parts[1]} is served with")
+        mac = dnsmasq.holder(process.leases[address])
+        if address in dnsmasq.reservations(process.loaded.get("host", "")).get(mac, ()):
+            self._violations.append(f"lease of {address} released, which {mac} is served with")
 
     def on_call(self, method: str, arguments: tuple[Any, ...]) -> None:
         """A call has reached the server."""

@@ -122,11 +122,14 @@ def lease_of(world: World, network_id: str) -> None:
         for port in record.desired.ports:
             addresses = world.host.answer(key, port.mac_address) if port.requires_dhcp_configuration else ()
             for address in addresses:
-                if ":" not in address:
-                    mac = port.mac_address
-                    world.host.lease(key, Lease(expiry=0, ip_address=address, mac_address=mac, client_id=f"01:{mac}"))
-                    if network_id in world.laws.unchanged:
-                        world.laws.leases[key.directory, address] = mac
+                mac = port.mac_address
+                if ":" in address:
+                    lease = Lease(expiry=0, ip_address=address, iaid=1, client_id=f"00:03:00:01:{mac}")
+                else:
+                    lease = Lease(expiry=0, ip_address=address, mac_address=mac, client_id=f"01:{mac}")
+                world.host.lease(key, lease)
+                if network_id in world.laws.unchanged:
+                    world.laws.leases[key.directory, address] = mac
 
 
 def take_away(world: World) -> None:

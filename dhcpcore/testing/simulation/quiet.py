@@ -7,7 +7,7 @@ from typing import Final
 
 from dhcpcore.model.port import DEVICE_ID_RESERVED_DHCP_PORT
 from dhcpcore.model.spec import InstanceSpec, MetadataProxySpec
-from dhcpcore.testing.host import leaks
+from dhcpcore.testing.host import dnsmasq, leaks
 from dhcpcore.testing.host.memory import SIGNAL, START, WRITE
 from dhcpcore.testing.simulation.laws import answered
 from dhcpcore.testing.simulation.world import HOST, World
@@ -154,7 +154,7 @@ def _check_ready(world: World, instances: list[InstanceSpec]) -> None:
 
 
 def _check_leases(world: World) -> None:
-    """The leases file holds no address of nobody, and nobody's lease was taken from him."""
+    """The leases file holds no address of nobody, nor one port's for another, and nobody's lease was taken from him."""
     for record in world.agent.state.networks.values():
         if record.desired is None:
             continue
@@ -166,6 +166,8 @@ def _check_leases(world: World) -> None:
             for address, line in world.host.leases(key).items():
                 if ":" not in address and any(ip_address(address) in each for each in ranges):
                     assert (address, line.split()[1].lower()) in owners, f"{key}: stale lease {line}"
+                heirs = {mac for owned, mac in owners if owned == address and ":" in address}
+                assert not heirs or dnsmasq.holder(line) in heirs, f"{key}: {line} keeps its address from {heirs}"
 
 
 def check_restart_is_hitless(world: World, instances: list[InstanceSpec], proxies: list[MetadataProxySpec]) -> None:
