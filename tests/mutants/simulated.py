@@ -120,7 +120,7 @@ SIMULATED: Final[tuple[Mutant, ...]] = (
     _found(
         "a-restart-keeps-what-moved",
         "an IPv6 address stays the lease of the port that had it, and dnsmasq refuses it to the one that has it now",
-        edit("recipes/instance.py", "previous=previous, removed=removed)", "previous=previous)"),
+        edit("recipes/instance.py", "previous=previous, removed=removed,", "previous=previous,"),
         share=1,
         museum="LEASE",
     ),
