@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dhcpcore.actions import Action, ReloadInstance
 from dhcpcore.model.port import Port
+from dhcpcore.model.spec import InstanceKey
 from dhcpcore.observed import UNREPORTED_MARK
 from dhcpcore.plan.network import plan_network
 from dhcpcore.state import NetworkRecord
@@ -50,6 +51,7 @@ class Laws:
         untouched: networks that are served and to which nothing has happened since, on the server or on the host.
         unchanged: those to which nothing has happened on the server; their clients' leases must stay.
         leases: (directory of the instance, address) to the MAC address that holds it, of unchanged networks.
+        lost_hosts: instances whose hosts file somebody deleted or edited: nothing tells what was reserved until then.
         calls: how often each method of the server was called.
         reported: what each port was answered with when it was reported last.
     """
@@ -59,6 +61,7 @@ class Laws:
         self.untouched: set[str] = set()
         self.unchanged: set[str] = set()
         self.leases: dict[tuple[str, str], str] = {}
+        self.lost_hosts: set[InstanceKey] = set()
         self.calls: dict[str, int] = {}
         self.reported: dict[str, Answered] = {}
         self._violations: list[str] = []

@@ -101,9 +101,12 @@ def damage(world: World) -> None:
         case 1:
             name = choices.pick(("host", "opts", "addn_hosts", "interface"))
             host.disk.unlink(f"{served.directory}/{name}")
+            if name == "host":
+                world.laws.lost_hosts.add(key)
             world.note(f"{name} of {key} deleted")
         case 2:
             host.disk.poke(f"{served.directory}/host", b"garbage,\xff\n")
+            world.laws.lost_hosts.add(key)
             world.note(f"hosts file of {key} edited")
         case 3 if not host.dnsmasqs(key):
             world.laws.changed(record.id)
