@@ -307,6 +307,8 @@ class TestSegments:
         script.change(subnets=self.SUBNETS[1:], segments=self.SEGMENTS[1:])
         script.tell(events.ResyncRequested(network_id="net", reason="asked"))
         script.settle()
+        (disable,) = (action for action in script.history if isinstance(action, actions.DisableInstance))
+        assert disable.device_id == created
         released = [action.device_id for action in script.history if isinstance(action, actions.ReleaseDhcpPort)]
         assert released == [created]
 
