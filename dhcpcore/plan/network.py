@@ -114,8 +114,8 @@ def _serve(state: AgentState, record: NetworkRecord, now: float) -> Needs:
             gone = evolve(gone, device_id=None) if gone.device_id in kept else gone
             actions.append(evolve(gone, device="") if gone.device in plugged else gone)
     owed = {key: own_id for key, own_id in record.owed.items() if key not in keys and own_id not in kept}
-    if record.need is None:
-        # Claimed, and never served on before it was not wanted any more.
+    if record.need is None and any(key.segmentation is not None for key in keys):
+        # Claimed for another segment, and never served on before it was not wanted any more.
         spare = ((key, own_id) for key, own_id in own_ports(state, network).items() if key not in record.served)
         owed |= {key: own_id for key, own_id in spare if own_id not in kept and own_id not in owed.values()}
     actions.extend(_give_back(state, record, owed, actions, "its segment is gone, or has no subnet with DHCP", now))
